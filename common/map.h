@@ -1,0 +1,35 @@
+/* A hash table from bytes to pointers; keys are copied, values are the caller's. */
+#ifndef COMMON_MAP_H
+#define COMMON_MAP_H
+
+#include <stdint.h>
+
+#include "common/bytes.h"
+
+struct map_slot;
+
+/* Zeroed memory is an empty map. */
+struct map {
+	struct map_slot *slots;
+	size_t capacity;
+	size_t count;
+	size_t used; /* count and the graves that removal leaves */
+};
+
+/* Frees keys and table, not the values. */
+void map_fini(struct map *m);
+
+/* NULL where absent. */
+void *map_get(const struct map *m, struct bytes key);
+
+/* Sets or replaces; returns the former value or NULL. value is not NULL. */
+void *map_put(struct map *m, struct bytes key, void *value);
+
+/* Returns the value that was there or NULL. */
+void *map_remove(struct map *m, struct bytes key);
+
+/* Iteration: at = 0 to begin; false at the end. Removing the entry just returned
+ * is allowed; adding is not. ret_key may be NULL. */
+bool map_next(const struct map *m, size_t *at, struct bytes *ret_key, void **ret_value);
+
+#endif

@@ -1,0 +1,128 @@
+/* Control messages between the supervisor and a child (gateway, actor worker,
+ * store): one packet of a common/channel.h each, msgpack objects, some with a
+ * descriptor. The supervisor speaks first.
+ *
+ * Life of a child:  HELLO -> (settings) CLASSES? SHARDS PEER* LISTENER? -> READY
+ * -> PING/PONG, SHARDS, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
+ * A child whose channel closes exits: it never outlives its supervisor. */
+#ifndef PROTO_CONTROL_H
+#define PROTO_CONTROL_H
+
+#include <stdint.h>
+
+#include "common/buffer.h"
+
+#define CONTROL_VERSION 1
+#define CONTROL_FD 3 /* where a child finds its channel */
+
+enum control_role { CONTROL_SUPERVISOR, CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE, CONTROL_ROLE_COUNT };
+
+const char *control_role_name(enum control_role role);
+
+enum control_type {
+	CONTROL_HELLO = 1, /* supervisor -> child, first */
+	CONTROL_SHARDS,    /* supervisor -> child: the whole shard map */
+	CONTROL_PEER,      /* supervisor -> child: one end of a link, with descriptor */
+	CONTROL_LISTENER,  /* supervisor -> gateway: the client listener, with descriptor */
+	CONTROL_CLASSES,   /* supervisor -> actor worker: class files, with a sealed memfd */
+	CONTROL_READY,     /* child -> supervisor: serves */
+	CONTROL_FAILED,    /* child -> supervisor: cannot serve; it exits then */
+	CONTROL_PING, CONTROL_PONG,
+	CONTROL_DRAIN,     /* supervisor -> child: finish what is accepted, then exit 0 */
+	CONTROL_QUERY,     /* supervisor -> child: an admin's question */
+	CONTROL_ROWS,      /* child -> supervisor: rows of the answer; last ends it */
+	CONTROL_ALARM,     /* child -> supervisor: a lasting condition begins or ends */
+};
+
+struct control_hello {
+	uint32_t version;     /* CONTROL_VERSION */
+	uint32_t ipc_version; /* IPC_VERSION */
+	enum control_role role;
+	uint32_t index;
+	uint32_t incarnation; /* counts the starts of this slot */
+	struct bytes hash_key; /* HASH_KEY_SIZE bytes: the cluster's address hash */
+	struct bytes settings; /* msgpack map: `section.key` -> text, every row of config_rows */
+	uint32_t gateways, actors; /* how many of each the node runs */
+};
+
+/* SHARDS: shard i belongs to worker[i] in epoch[i]; shard = hash mod count. Epochs
+ * grow with every reassignment and every restart of the owner. worker
+ * CONTROL_NO_WORKER: nobody at present (senders hold their requests). */
+#define CONTROL_NO_WORKER 0xffff
+#define CONTROL_SHARDS_MAX 16384
+
+struct control_shard {
+	uint16_t worker;
+	uint32_t epoch;
+};
+
+struct control_shards {
+	uint64_t serial; /* grows */
+	uint32_t count;
+	struct bytes cells; /* count packed cells; see control_shard_at() */
+};
+
+struct control_peer {
+	enum control_role role;
+	uint32_t index, incarnation;
+};
+
+/* CLASSES: the memfd holds a msgpack map: path relative to the class directory ->
+ * source bytes. check: compile only, answer with ROWS of problems to `query`. Not
+ * check: compile and use; problems are rows too, and nothing changes if there are any. */
+struct control_classes {
+	uint32_t serial; /* version of the bundle */
+	uint32_t query;  /* number for the ROWS that answer; 0: start-up, answer READY or FAILED */
+	bool check;
+};
+
+struct control_failed {
+	int exit_status;   /* sysexits: 78 configuration, 74 storage, 70 internal */
+	struct bytes text;
+};
+
+struct control_query {
+	uint32_t query;
+	struct bytes verb; /* status, actors, inspect … */
+	struct bytes argument; /* pattern or address; may be empty */
+};
+
+/* rows: msgpack array of maps, small enough for one packet; the last one sets `last`
+ * and, on a negative answer, error. */
+struct control_rows {
+	uint32_t query;
+	bool last;
+	struct bytes error; /* empty: none */
+	struct bytes rows;
+};
+
+struct control_alarm {
+	bool raised;
+	struct bytes name; /* `store-full`, `store-failed` */
+	struct bytes text;
+};
+
+/* Decoded slices point into the message. 0 where it is none. */
+unsigned control_type(struct bytes message);
+bool control_decode_hello(struct bytes message, struct control_hello *ret);
+bool control_decode_shards(struct bytes message, struct control_shards *ret);
+struct control_shard control_shard_at(const struct control_shards *m, uint32_t shard);
+bool control_decode_peer(struct bytes message, struct control_peer *ret);
+bool control_decode_classes(struct bytes message, struct control_classes *ret);
+bool control_decode_failed(struct bytes message, struct control_failed *ret);
+bool control_decode_query(struct bytes message, struct control_query *ret);
+bool control_decode_rows(struct bytes message, struct control_rows *ret);
+bool control_decode_alarm(struct bytes message, struct control_alarm *ret);
+
+void control_encode_hello(struct buffer *out, const struct control_hello *m);
+void control_encode_shards(struct buffer *out, uint64_t serial, const struct control_shard *shards, uint32_t count);
+void control_encode_peer(struct buffer *out, const struct control_peer *m);
+void control_encode_classes(struct buffer *out, const struct control_classes *m);
+void control_encode_failed(struct buffer *out, const struct control_failed *m);
+void control_encode_query(struct buffer *out, const struct control_query *m);
+void control_encode_rows(struct buffer *out, const struct control_rows *m);
+void control_encode_alarm(struct buffer *out, const struct control_alarm *m);
+/* LISTENER, READY, PING, PONG and DRAIN carry nothing but their type. */
+void control_encode_plain(struct buffer *out, enum control_type type);
+
+#endif
