@@ -6,6 +6,8 @@
 
 #include <ev.h>
 
+#include <stdint.h>
+
 #include "common/buffer.h"
 
 #define LINK_FRAME_MAX (64u << 20) /* bytes of one body; a longer one ends the link */

@@ -43,6 +43,7 @@ struct class {
 	const struct host_ops *ops;
 	void *host; /* the host's own */
 	unsigned references;
+	bool retired; /* a reload has replaced it: actors move to its successor */
 };
 
 struct class *class_ref(struct class *c);

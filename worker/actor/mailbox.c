@@ -1,0 +1,215 @@
+/* Messages on their way into actors. */
+#include "worker/actor/mailbox.h"
+
+#include <assert.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "proto/msgpack.h"
+#include "worker/actor/outbox.h"
+#include "worker/actor/wake.h"
+#include "worker/actor/worker.h"
+
+static void on_expiry(struct timer *timer)
+{
+	struct message *m = (struct message *)((char *)timer - offsetof(struct message, expiry));
+
+	/* It stays queued, answered, and is passed over when its turn comes. */
+	outbox_refuse(worker_self, m, ERROR_EXPIRED, NULL, (struct bytes){ NULL, 0 });
+}
+
+static void refuse(struct worker *w, uint16_t peer, const struct ipc_request *request,
+                   enum error_code code, const char *key, struct bytes text)
+{
+	struct message *m;
+
+	if (request->verb == IPC_TELL)
+		return;
+	m = message_new(NULL, request, peer);
+	if (m == NULL)
+		return;
+	TAILQ_INSERT_TAIL(&w->unanswered, m, unanswered);
+	outbox_refuse(w, m, code, key, text);
+	message_free(m);
+}
+
+static bool may_take(const struct actor *a)
+{
+	return a->state == ACTOR_ACTIVE && a->running == NULL &&
+	       (a->turn_count == 0 || a->class->reentrant);
+}
+
+void mailbox_wake(struct worker *w, struct actor *a)
+{
+	if (a->mail == 0 || a->is_ready)
+		return;
+	if (a->state == ACTOR_PASSIVE) {
+		wake_begin(w, a);
+		return;
+	}
+	if (!may_take(a))
+		return;
+	a->is_ready = true;
+	TAILQ_INSERT_TAIL(&w->ready, a, ready);
+}
+
+static void enqueue(struct worker *w, struct actor *a, struct message *m)
+{
+	m->queued = true;
+	TAILQ_INSERT_TAIL(&a->mailbox, m, mail);
+	a->mail++;
+	if (m->peer != PEER_NOBODY)
+		TAILQ_INSERT_TAIL(&w->unanswered, m, unanswered);
+	if (m->request.deadline && (a->turn_count > 0 || a->state != ACTOR_ACTIVE))
+		timer_set(&w->timers, &m->expiry, m->request.deadline, on_expiry);
+	mailbox_wake(w, a);
+}
+
+/* What keeps a request from being queued; ERROR_NONE: nothing. */
+static enum error_code obstacle(struct worker *w, const struct ipc_request *request,
+                                const struct actor *a, const char **ret_key, struct bytes *ret_text)
+{
+	const struct class *c = a && a->class ? a->class : catalog_match(&w->catalog, request->address);
+
+	*ret_key = NULL;
+	*ret_text = (struct bytes){ NULL, 0 };
+	if (!worker_owns(w, request->shard) || w->shards[request->shard].epoch != request->epoch)
+		return ERROR_MOVED;
+	if (!address_valid(request->address))
+		return ERROR_BAD_ARG;
+	if (c == NULL) {
+		*ret_key = "address";
+		*ret_text = request->address;
+		return ERROR_NO_ACTOR;
+	}
+	if (request->deadline && clock_now_ms() >= request->deadline)
+		return ERROR_EXPIRED;
+	if (!c->reentrant && message_in_chain(request, request->address)) {
+		*ret_key = "address";
+		*ret_text = request->address;
+		return ERROR_DEADLOCK;
+	}
+	if (a && a->mail >= w->config->actors.mailbox) {
+		*ret_key = "limit";
+		*ret_text = BYTES_LITERAL("mailbox");
+		return ERROR_BUSY;
+	}
+	return ERROR_NONE;
+}
+
+void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *request)
+{
+	struct actor *a = actor_find(w, request->address);
+	const char *key;
+	struct bytes text;
+	enum error_code code = obstacle(w, request, a, &key, &text);
+	struct message *m;
+
+	if (code == ERROR_NONE) {
+		a = actor_get(w, request->address, request->shard);
+		m = message_new(a, request, request->verb == IPC_TELL ? PEER_NOBODY : peer);
+		if (m) {
+			m->internal = bytes_equal(request->caller, request->address);
+			enqueue(w, a, m);
+			return;
+		}
+		code = ERROR_BUSY;
+		key = "limit";
+		text = BYTES_LITERAL("memory");
+	}
+	refuse(w, peer, request, code, key, text);
+}
+
+void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct bytes arguments)
+{
+	struct buffer members = { 0 };
+	struct ipc_request request = {
+		.verb = IPC_TELL, .address = actor_address(a), .caller = actor_address(a),
+		.shard = a->shard, .payload = arguments,
+	};
+	struct message *m;
+
+	if (a->mail >= w->config->actors.mailbox) {
+		log_warnx("a full mailbox drops its actor's own message", F_BYTES("address", actor_address(a)),
+		          F_BYTES("method", method));
+		return;
+	}
+	msgpack_write_str(&members, method);
+	request.members = buffer_bytes(&members);
+	m = message_new(a, &request, PEER_NOBODY);
+	buffer_fini(&members);
+	if (m == NULL)
+		return;
+	m->internal = true;
+	enqueue(w, a, m);
+}
+
+void mailbox_cancel(struct worker *w, uint16_t peer, uint32_t rid)
+{
+	struct message *m;
+
+	TAILQ_FOREACH (m, &w->unanswered, unanswered)
+		if (m->peer == peer && m->request.rid == rid)
+			break;
+	if (m == NULL)
+		return;
+	m->cancelled = true;
+	outbox_refuse(w, m, ERROR_CANCELLED, NULL, (struct bytes){ NULL, 0 });
+}
+
+void mailbox_forget_peer(struct worker *w, uint16_t peer)
+{
+	struct message *m, *next;
+
+	for (m = TAILQ_FIRST(&w->unanswered); m; m = next) {
+		next = TAILQ_NEXT(m, unanswered);
+		if (m->peer != peer)
+			continue;
+		TAILQ_REMOVE(&w->unanswered, m, unanswered);
+		m->peer = PEER_NOBODY;
+	}
+}
+
+static bool is_stale(const struct message *m)
+{
+	return m->request.verb != IPC_TELL && m->peer == PEER_NOBODY;
+}
+
+struct message *mailbox_take(struct worker *w, struct actor *a)
+{
+	struct message *m;
+
+	while ((m = TAILQ_FIRST(&a->mailbox)) != NULL) {
+		TAILQ_REMOVE(&a->mailbox, m, mail);
+		a->mail--;
+		m->queued = false;
+		timer_clear(&w->timers, &m->expiry);
+		/* Answered while it waited (expired, cancelled, its peer died): it never runs. */
+		if (!is_stale(m))
+			return m;
+		message_free(m);
+	}
+	return NULL;
+}
+
+void mailbox_refuse_all(struct worker *w, struct actor *a, enum error_code code, const char *key,
+                        struct bytes text)
+{
+	struct message *m;
+
+	while ((m = mailbox_take(w, a)) != NULL) {
+		outbox_refuse(w, m, code, key, text);
+		mailbox_done(w, m);
+	}
+}
+
+void mailbox_done(struct worker *w, struct message *m)
+{
+	if (m == NULL)
+		return;
+	assert(!m->queued);
+	timer_clear(&w->timers, &m->expiry);
+	if (m->peer != PEER_NOBODY)
+		TAILQ_REMOVE(&w->unanswered, m, unanswered);
+	message_free(m);
+}

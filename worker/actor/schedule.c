@@ -1,0 +1,155 @@
+/* The order of turns. */
+#include "worker/actor/schedule.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "worker/actor/call.h"
+#include "worker/actor/mailbox.h"
+#include "worker/actor/run.h"
+#include "worker/actor/shelf.h"
+#include "worker/actor/subscription.h"
+#include "worker/actor/verb.h"
+#include "worker/actor/wake.h"
+
+static bool on_request(struct worker *w, uint16_t peer, struct bytes body)
+{
+	struct ipc_request m;
+
+	if (!ipc_decode_request(body, &m))
+		return false;
+	mailbox_receive(w, peer, &m);
+	return true;
+}
+
+static bool on_reply(struct worker *w, uint16_t peer, struct bytes body)
+{
+	struct ipc_reply m;
+
+	(void)peer;
+	if (!ipc_decode_reply(body, &m))
+		return false;
+	call_reply(w, &m);
+	return true;
+}
+
+static bool on_cancel(struct worker *w, uint16_t peer, struct bytes body)
+{
+	uint32_t rid;
+
+	if (!ipc_decode_cancel(body, &rid))
+		return false;
+	mailbox_cancel(w, peer, rid);
+	return true;
+}
+
+static bool on_event(struct worker *w, uint16_t peer, struct bytes body)
+{
+	struct ipc_event m;
+
+	(void)peer;
+	if (!ipc_decode_event(body, &m))
+		return false;
+	subscription_event(w, &m);
+	return true;
+}
+
+static bool on_unwatch(struct worker *w, uint16_t peer, struct bytes body)
+{
+	struct ipc_unwatch m;
+	struct actor *a;
+
+	if (!ipc_decode_unwatch(body, &m))
+		return false;
+	a = actor_find(w, m.address);
+	if (a && peer < w->gateway_count) {
+		a->gateways &= ~(UINT64_C(1) << peer);
+		actor_release(w, a);
+	}
+	return true;
+}
+
+/* Frames this process takes from its peers; the store's are storage.c's. */
+static const struct {
+	bool (*handle)(struct worker *w, uint16_t peer, struct bytes body);
+} frames[] = {
+	[IPC_REQUEST] = { on_request }, [IPC_REPLY] = { on_reply },     [IPC_CANCEL] = { on_cancel },
+	[IPC_EVENT] = { on_event },     [IPC_UNWATCH] = { on_unwatch },
+};
+
+bool schedule_frame(struct worker *w, uint16_t peer, struct bytes body)
+{
+	unsigned type = ipc_type(body);
+
+	if (type >= sizeof(frames) / sizeof(frames[0]) || frames[type].handle == NULL)
+		return false;
+	return frames[type].handle(w, peer, body);
+}
+
+/* What actors of this worker have sent each other. */
+static void take_loopback(struct worker *w)
+{
+	struct buffer frames_now = w->loopback;
+	struct bytes rest;
+
+	w->loopback = (struct buffer){ 0 };
+	while ((rest = buffer_bytes(&frames_now)).len > 0) {
+		uint32_t length;
+
+		memcpy(&length, rest.data, sizeof(length));
+		if (!schedule_frame(w, PEER_SELF, (struct bytes){ rest.data + sizeof(length), length }))
+			log_errorx("a frame of this worker to itself is malformed");
+		buffer_consume(&frames_now, sizeof(length) + length);
+	}
+	buffer_fini(&frames_now);
+}
+
+static void take_mail(struct worker *w, struct actor *a)
+{
+	struct message *m;
+
+	TAILQ_REMOVE(&w->ready, a, ready);
+	a->is_ready = false;
+	if (a->state == ACTOR_ACTIVE && a->class->retired && a->turn_count == 0) {
+		wake_reclass(w, a);
+		return;
+	}
+	/* Its state may have changed since it became ready: then it is not put back. */
+	if (a->state != ACTOR_ACTIVE || a->running || (a->turn_count > 0 && !a->class->reentrant)) {
+		mailbox_wake(w, a);
+		return;
+	}
+	m = mailbox_take(w, a);
+	if (m == NULL)
+		return;
+	shelf_touch(w, a);
+	verb_run(w, a, m);
+}
+
+/* Every actor ready now gets one message, then those that became ready meanwhile. */
+static void take_all_mail(struct worker *w)
+{
+	uint64_t end = clock_now_ns() + SCHEDULE_TURN_NS;
+	struct actor *a;
+
+	do {
+		take_loopback(w);
+		while ((a = TAILQ_FIRST(&w->ready)) != NULL && !storage_full(&w->storage)) {
+			take_mail(w, a);
+			if (clock_now_ns() >= end)
+				return;
+		}
+	} while (buffer_length(&w->loopback) > 0 && clock_now_ns() < end);
+}
+
+bool schedule_run(struct worker *w)
+{
+	struct turn_private *t;
+
+	take_all_mail(w);
+	/* One slice only: beside endless loops a new message waits for one of them. */
+	if ((t = TAILQ_FIRST(&w->preempted)) != NULL)
+		run_slice(w, t);
+	storage_flush(&w->storage);
+	return buffer_length(&w->loopback) > 0 || !TAILQ_EMPTY(&w->preempted) ||
+	       (!TAILQ_EMPTY(&w->ready) && !storage_full(&w->storage));
+}

@@ -1,0 +1,240 @@
+/* Watches that actors of this worker hold on others. */
+#include "worker/actor/subscription.h"
+
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "common/memory.h"
+#include "proto/msgpack.h"
+#include "worker/actor/call.h"
+#include "worker/actor/mailbox.h"
+#include "worker/actor/outbox.h"
+#include "worker/actor/step.h"
+#include "worker/actor/worker.h"
+
+struct watch {
+	struct watch *next;
+	struct actor *watcher;
+	uint32_t rid; /* of the WATCH that asked for the present value; 0: answered */
+	char *property, *method;
+};
+
+struct subscription {
+	struct watch *watches;
+	struct bytes address; /* owned */
+};
+
+static uint16_t carrier(struct worker *w, struct bytes address)
+{
+	uint32_t shard = worker_shard(w, address);
+
+	return worker_owns(w, shard) ? PEER_SELF : (uint16_t)(shard % w->gateway_count);
+}
+
+static void ask(struct worker *w, const struct subscription *s, struct watch *watch, struct buffer *into)
+{
+	struct buffer members = { 0 };
+	struct ipc_request request = {
+		.verb = IPC_WATCH, .address = s->address, .caller = actor_address(watch->watcher),
+	};
+
+	watch->rid = call_begin(w, NULL, carrier(w, s->address), 0)->rid;
+	request.rid = watch->rid;
+	msgpack_write_array(&members, 1);
+	msgpack_write_str(&members, bytes_of(watch->property));
+	request.members = buffer_bytes(&members);
+	outbox_request(w, watch->watcher, &request, into);
+	buffer_fini(&members);
+}
+
+void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
+                        struct bytes property, struct bytes method)
+{
+	struct subscription *s = map_get(&w->subscriptions, address);
+	struct watch *watch = memory_new(sizeof(*watch));
+	struct step *step = step_open(a);
+
+	if (s == NULL) {
+		s = memory_new(sizeof(*s));
+		s->address = (struct bytes){ memory_copy(address.data, address.len), address.len };
+		map_put(&w->subscriptions, s->address, s);
+	}
+	*watch = (struct watch){
+		.next = s->watches, .watcher = a,
+		.property = memory_copy(property.data, property.len),
+		.method = memory_copy(method.data, method.len),
+	};
+	s->watches = watch;
+	a->subscriptions++;
+	ask(w, s, watch, &step->requests);
+	step->calls = memory_grow(step->calls, step->call_count + 1, sizeof(*step->calls));
+	step->calls[step->call_count++] = watch->rid;
+}
+
+static void unwatch(struct worker *w, struct subscription *s)
+{
+	uint16_t peer = carrier(w, s->address);
+	struct actor *target = actor_find(w, s->address);
+
+	if (peer != PEER_SELF) {
+		struct buffer body = { 0 };
+
+		ipc_encode_unwatch(&body, &(struct ipc_unwatch){ worker_shard(w, s->address), s->address });
+		outbox_send(w, peer, buffer_bytes(&body));
+		buffer_fini(&body);
+	} else if (target) {
+		target->watched_here = false;
+		actor_release(w, target);
+	}
+}
+
+/* Takes *at out of its list; the subscription goes with its last watch. */
+static void remove_watch(struct worker *w, struct subscription *s, struct watch **at)
+{
+	struct watch *watch = *at;
+
+	*at = watch->next;
+	watch->watcher->subscriptions--;
+	if (watch->rid)
+		call_forget(w, watch->rid);
+	free(watch->property);
+	free(watch->method);
+	free(watch);
+	if (s->watches)
+		return;
+	map_remove(&w->subscriptions, s->address);
+	unwatch(w, s);
+	free((char *)s->address.data);
+	free(s);
+}
+
+/* Finds the watch whose WATCH has this rid. */
+static struct watch **find(struct worker *w, uint32_t rid, struct subscription **ret)
+{
+	size_t at = 0;
+	void *value;
+
+	while (map_next(&w->subscriptions, &at, NULL, &value)) {
+		*ret = value;
+		for (struct watch **watch = &(*ret)->watches; *watch; watch = &(*watch)->next)
+			if ((*watch)->rid == rid)
+				return watch;
+	}
+	return NULL;
+}
+
+void subscription_forget(struct worker *w, uint32_t rid)
+{
+	struct subscription *s;
+	struct watch **at = find(w, rid, &s);
+
+	if (at)
+		remove_watch(w, s, at);
+}
+
+/* Tells the watcher a value: method(value, address, property). */
+static void tell(struct worker *w, const struct subscription *s, const struct watch *watch,
+                 struct bytes value)
+{
+	struct buffer arguments = { 0 };
+
+	msgpack_write_array(&arguments, 3);
+	msgpack_write_raw(&arguments, value);
+	msgpack_write_str(&arguments, s->address);
+	msgpack_write_str(&arguments, bytes_of(watch->property));
+	mailbox_post(w, watch->watcher, bytes_of(watch->method), buffer_bytes(&arguments));
+	buffer_fini(&arguments);
+}
+
+/* The value of a name in a map; empty where it has none. */
+static struct bytes member(struct bytes map, struct bytes name)
+{
+	struct msgpack_reader r = msgpack_read(map);
+	uint32_t n = map.len ? msgpack_read_map(&r) : 0;
+
+	for (uint32_t i = 0; i < n && !r.bad; i++) {
+		struct bytes key = msgpack_read_str(&r);
+		struct bytes value = msgpack_read_value(&r);
+
+		if (!r.bad && bytes_equal(key, name))
+			return value;
+	}
+	return (struct bytes){ NULL, 0 };
+}
+
+void subscription_answer(struct worker *w, uint32_t rid, const struct host_answer *answer)
+{
+	struct subscription *s;
+	struct watch **at = find(w, rid, &s);
+
+	if (at == NULL)
+		return;
+	(*at)->rid = 0;
+	if (answer->code == ERROR_NONE) {
+		tell(w, s, *at, member(answer->payload, bytes_of((*at)->property)));
+		return;
+	}
+	log_warnx("an actor's watch was refused", F_BYTES("watcher", actor_address((*at)->watcher)),
+	          F_BYTES("address", s->address), F_TEXT("property", (*at)->property),
+	          F_TEXT("code", error_rows[answer->code].name));
+	remove_watch(w, s, at);
+}
+
+void subscription_event(struct worker *w, const struct ipc_event *event)
+{
+	struct subscription *s = map_get(&w->subscriptions, event->address);
+
+	if (s == NULL)
+		return;
+	for (struct watch *watch = s->watches; watch; watch = watch->next) {
+		struct bytes value = member(event->changed, bytes_of(watch->property));
+
+		/* Before its own snapshot an event would tell it the past. */
+		if (watch->rid == 0 && (value.len > 0 || event->kind == IPC_EVENT_END))
+			tell(w, s, watch, value);
+	}
+}
+
+void subscription_end_all(struct worker *w, struct actor *a)
+{
+	size_t at = 0;
+	void *value;
+
+	while (a->subscriptions > 0 && map_next(&w->subscriptions, &at, NULL, &value)) {
+		struct subscription *s = value;
+		struct watch **watch = &s->watches;
+
+		while (*watch) {
+			bool last = s->watches == *watch && (*watch)->next == NULL;
+
+			if ((*watch)->watcher != a) {
+				watch = &(*watch)->next;
+				continue;
+			}
+			remove_watch(w, s, watch);
+			if (last)
+				break;
+		}
+	}
+}
+
+void subscription_renew(struct worker *w, uint16_t peer)
+{
+	struct buffer requests = { 0 };
+	size_t at = 0;
+	void *value;
+
+	while (map_next(&w->subscriptions, &at, NULL, &value)) {
+		struct subscription *s = value;
+
+		if (carrier(w, s->address) != peer)
+			continue;
+		for (struct watch *watch = s->watches; watch; watch = watch->next) {
+			if (watch->rid)
+				call_forget(w, watch->rid);
+			ask(w, s, watch, &requests);
+		}
+	}
+	outbox_release(w, &requests);
+	buffer_fini(&requests);
+}

@@ -1,0 +1,313 @@
+/* Actors into memory and out of it. */
+#include "worker/actor/wake.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "proto/msgpack.h"
+#include "worker/actor/alarm.h"
+#include "worker/actor/mailbox.h"
+#include "worker/actor/outbox.h"
+#include "worker/actor/record.h"
+#include "worker/actor/shelf.h"
+#include "worker/actor/step.h"
+#include "worker/actor/subscription.h"
+#include "worker/actor/worker.h"
+
+static const struct bytes nothing = { NULL, 0 };
+
+/* What an activation holds beside its properties ends with it. */
+static void strip(struct worker *w, struct actor *a)
+{
+	alarm_end_all(w, a);
+	subscription_end_all(w, a);
+	shelf_remove(w, a);
+	if (a->unsaved) {
+		a->unsaved = false;
+		TAILQ_REMOVE(&w->storage.unsaved, a, unsaved_next);
+	}
+	actor_strip(a);
+	a->condemned = false;
+	a->created = false;
+	actor_set_state(a, ACTOR_PASSIVE);
+}
+
+/* Begins the first of the phases that is due, or lets the mail in. */
+static void next_phase(struct worker *w, struct actor *a, enum turn_phase from)
+{
+	const struct class *c = a->class;
+
+	if (from <= TURN_MIGRATE && a->stored && c->has_migrate && a->written_by != c->version) {
+		run_begin(w, a, TURN_MIGRATE, NULL);
+	} else if (from <= TURN_CREATE && !a->created && c->has_create) {
+		run_begin(w, a, TURN_CREATE, NULL);
+	} else if (from <= TURN_ACTIVATE && c->has_activate) {
+		run_begin(w, a, TURN_ACTIVATE, NULL);
+	} else {
+		a->created = true;
+		actor_set_state(a, ACTOR_ACTIVE);
+		mailbox_wake(w, a);
+	}
+}
+
+static void furnish(struct worker *w, struct actor *a, struct class *c)
+{
+	actor_furnish(a, c);
+	a->version.number = 0;
+	a->created = false;
+	a->written_by = c->version;
+	a->activation = ++w->activations;
+	w->counters.activations++;
+	shelf_add(w, a);
+}
+
+void wake_begin(struct worker *w, struct actor *a)
+{
+	struct class *c = catalog_match(&w->catalog, actor_address(a));
+
+	if (c == NULL) {
+		mailbox_refuse_all(w, a, ERROR_NO_ACTOR, "address", actor_address(a));
+		return;
+	}
+	if (!shelf_make_room(w)) {
+		mailbox_refuse_all(w, a, ERROR_BUSY, "limit", BYTES_LITERAL("resident"));
+		return;
+	}
+	if (c->durability != CLASS_NONE) {
+		actor_set_state(a, ACTOR_LOADING);
+		storage_load(&w->storage, a);
+		return;
+	}
+	actor_set_state(a, ACTOR_WAKING);
+	furnish(w, a, c);
+	actor_new_epoch(a);
+	next_phase(w, a, TURN_MIGRATE);
+}
+
+static void refuse_load(struct worker *w, struct actor *a, enum error_code code, struct bytes why)
+{
+	actor_set_state(a, ACTOR_PASSIVE);
+	mailbox_refuse_all(w, a, code, why.len ? "message" : NULL, why);
+	actor_release(w, a);
+}
+
+void wake_loaded(struct worker *w, struct actor *a, const struct ipc_loaded *m)
+{
+	struct class *c = catalog_match(&w->catalog, actor_address(a));
+
+	if (m->code != ERROR_NONE || c == NULL) {
+		refuse_load(w, a, m->code ? m->code : ERROR_NO_ACTOR, m->text);
+		return;
+	}
+	actor_set_state(a, ACTOR_WAKING);
+	furnish(w, a, c);
+	a->stored = m->found;
+	if (m->found && record_decode(a, m->record, &a->written_by) != 0) {
+		log_errorx("a stored record is damaged", F_BYTES("address", actor_address(a)),
+		           F_UINT("bytes", m->record.len));
+		strip(w, a);
+		mailbox_refuse_all(w, a, ERROR_INTERNAL, "message", BYTES_LITERAL("the stored record is damaged"));
+		actor_release(w, a);
+		return;
+	}
+	/* Only what is stored before it is seen proves that the numbering goes on. */
+	if (!m->found || c->durability != CLASS_COMMIT)
+		actor_new_epoch(a);
+	next_phase(w, a, TURN_MIGRATE);
+}
+
+/* --- the phases --- */
+
+static void write_parameters(const struct actor *a, struct buffer *out)
+{
+	struct bytes names[CLASS_PARAMETERS_MAX], values[CLASS_PARAMETERS_MAX];
+	size_t count = 0;
+
+	class_match(a->class, actor_address(a), &count, names, values);
+	msgpack_write_map(out, (uint32_t)count);
+	for (size_t i = 0; i < count; i++) {
+		msgpack_write_str(out, names[i]);
+		msgpack_write_str(out, values[i]);
+	}
+}
+
+void wake_enter(struct worker *w, struct turn_private *t)
+{
+	static const enum host_entry entries[] = {
+		[TURN_MIGRATE] = HOST_MIGRATE, [TURN_CREATE] = HOST_CREATE, [TURN_ACTIVATE] = HOST_ACTIVATE,
+	};
+	struct buffer arguments = { 0 };
+
+	msgpack_write_array(&arguments, t->phase == TURN_ACTIVATE ? 0 : 1);
+	if (t->phase == TURN_MIGRATE)
+		msgpack_write_int(&arguments, t->turn.actor->written_by);
+	else if (t->phase == TURN_CREATE)
+		write_parameters(t->turn.actor, &arguments);
+	run_enter(w, t, entries[t->phase], nothing, buffer_bytes(&arguments));
+	buffer_fini(&arguments);
+}
+
+void wake_done(struct worker *w, struct turn_private *t)
+{
+	struct actor *a = t->turn.actor;
+	enum turn_phase phase = t->phase;
+	bool again = a->state == ACTOR_ACTIVE; /* a migration after a reload */
+
+	if (phase == TURN_CREATE)
+		a->created = true;
+	if (phase == TURN_MIGRATE)
+		a->written_by = a->class->version;
+	/* That it was created, or migrated, is kept even where no property changed. */
+	step_commit(w, a, phase != TURN_ACTIVATE);
+	run_end(w, t);
+	if (a->condemned) {
+		wake_destroy(w, a);
+		mailbox_wake(w, a);
+	} else if (again) {
+		mailbox_wake(w, a);
+	} else {
+		next_phase(w, a, (enum turn_phase)(phase + 1));
+	}
+}
+
+void wake_failed(struct worker *w, struct turn_private *t, const struct ipc_reply *reply)
+{
+	struct actor *a = t->turn.actor;
+	struct message *m;
+
+	run_end(w, t);
+	while ((m = mailbox_take(w, a)) != NULL) {
+		outbox_reply(w, a, m, reply);
+		mailbox_done(w, m);
+	}
+	strip(w, a);
+	actor_release(w, a);
+}
+
+/* --- out of memory --- */
+
+void wake_drop(struct worker *w, struct actor *a, enum error_code code, struct bytes text)
+{
+	struct turn_private *t;
+
+	while ((t = TAILQ_FIRST(&a->turns)) != NULL)
+		run_abort(w, t, code, "message", text);
+	a->running = NULL;
+	step_rollback(w, a);
+	if (a->class)
+		strip(w, a);
+	if (code == ERROR_MOVED)
+		mailbox_refuse_all(w, a, ERROR_MOVED, NULL, nothing);
+	mailbox_wake(w, a);
+}
+
+void wake_destroy(struct worker *w, struct actor *a)
+{
+	bool stored = a->stored;
+
+	a->stored = false;
+	if (stored)
+		storage_add(&w->storage, a);
+	outbox_event(w, a, &(struct ipc_event){
+		.kind = IPC_EVENT_END, .address = actor_address(a), .version = a->version, .code = ERROR_GONE });
+	a->gateways = 0;
+	a->watched_here = false;
+	strip(w, a);
+}
+
+void wake_passivate(struct worker *w, struct actor *a)
+{
+	w->counters.passivations++;
+	strip(w, a);
+	actor_release(w, a);
+}
+
+/* --- reload --- */
+
+static bool same_public_names(const struct class *a, const struct class *b)
+{
+	uint32_t publics = 0;
+
+	for (uint32_t i = 0; i < a->property_count; i++) {
+		int k = class_property(b, bytes_of(a->properties[i].name));
+
+		if (!a->properties[i].private && (k < 0 || b->properties[k].private))
+			return false;
+		publics += !a->properties[i].private;
+	}
+	for (uint32_t i = 0; i < b->property_count; i++)
+		publics -= !b->properties[i].private;
+	return publics == 0;
+}
+
+/* Watchers start anew: names have come or gone. */
+static void send_snapshot(struct worker *w, struct actor *a)
+{
+	struct buffer all = { 0 };
+	uint32_t publics = 0;
+
+	for (uint32_t i = 0; i < a->class->property_count; i++)
+		publics += !a->class->properties[i].private;
+	msgpack_write_map(&all, publics);
+	for (uint32_t i = 0; i < a->class->property_count; i++) {
+		if (a->class->properties[i].private)
+			continue;
+		msgpack_write_str(&all, bytes_of(a->class->properties[i].name));
+		value_pack(&a->slots[i].value, &all);
+	}
+	outbox_event(w, a, &(struct ipc_event){
+		.kind = IPC_EVENT_SNAPSHOT, .address = actor_address(a), .version = a->version,
+		.changed = buffer_bytes(&all) });
+	buffer_fini(&all);
+}
+
+static void move_properties(struct actor *a, struct class *next)
+{
+	struct class *old = class_ref(a->class);
+	struct slot *slots = a->slots;
+
+	a->slots = NULL;
+	class_unref(a->class);
+	a->class = NULL;
+	actor_furnish(a, next);
+	for (uint32_t i = 0; i < old->property_count; i++) {
+		int k = class_property(next, bytes_of(old->properties[i].name));
+
+		if (k < 0) {
+			value_fini(&slots[i].value);
+			continue;
+		}
+		a->bytes += value_size(&slots[i].value) - value_size(&a->slots[k].value);
+		value_fini(&a->slots[k].value);
+		a->slots[k] = slots[i];
+	}
+	free(slots);
+	class_unref(old);
+}
+
+void wake_reclass(struct worker *w, struct actor *a)
+{
+	struct class *next = catalog_match(&w->catalog, actor_address(a));
+	bool same;
+
+	assert(a->turn_count == 0 && a->step == NULL);
+	if (next == NULL || next->durability != a->class->durability) {
+		/* Gone, or kept by other rules from now on: it starts again from its record. */
+		wake_drop(w, a, ERROR_NO_ACTOR, nothing);
+		return;
+	}
+	same = same_public_names(a->class, next);
+	move_properties(a, next);
+	if (!same) {
+		actor_new_epoch(a);
+		a->version.number++;
+		step_commit(w, a, true);
+		send_snapshot(w, a);
+	}
+	if (next->has_migrate && a->written_by != next->version)
+		run_begin(w, a, TURN_MIGRATE, NULL);
+	else
+		mailbox_wake(w, a);
+}

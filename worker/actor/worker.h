@@ -1,0 +1,79 @@
+/* The actor worker as a whole: what its parts share. One per process, made by main.c
+ * and handed to everyone. */
+#ifndef WORKER_ACTOR_WORKER_H
+#define WORKER_ACTOR_WORKER_H
+
+#include <ev.h>
+
+#include "common/config.h"
+#include "common/histogram.h"
+#include "common/link.h"
+#include "common/hash.h"
+#include "common/map.h"
+#include "proto/control.h"
+#include "worker/actor/actor.h"
+#include "worker/actor/catalog.h"
+#include "worker/actor/storage.h"
+
+#define WORKER_GATEWAYS_MAX 64 /* bits of actor.gateways */
+
+struct child;
+
+/* A gateway's link; its index is the peer number of what comes from it. */
+struct peer {
+	struct worker *worker;
+	struct link *link; /* NULL: away at present */
+	uint16_t index;
+	uint32_t incarnation;
+};
+
+struct counters {
+	uint64_t turns, slices, steps, failures, timeouts, rollbacks, passivations, activations;
+};
+
+struct worker {
+	struct child *child;
+	struct ev_loop *loop;
+	const struct config *config;
+	uint32_t index;
+	const struct control_shard *shards; /* the current map, borrowed from child */
+	uint32_t shard_count;
+	struct hash_key hash_key;
+
+	struct peer gateways[WORKER_GATEWAYS_MAX];
+	uint32_t gateway_count;
+	struct buffer loopback; /* frames of this worker to itself, each as on a link */
+
+	struct map actors;          /* address -> struct actor */
+	struct actor_list recent;   /* resident ones */
+	uint64_t resident;
+	struct actor_list ready;    /* have mail they can take */
+	struct turn_list preempted; /* turns whose slice was over */
+	struct message_list unanswered;
+	uint32_t waiting_turns;     /* turns under way, in whatever state */
+
+	struct timers timers;
+	struct catalog catalog;
+	struct storage storage;
+	struct map calls;           /* rid (4 bytes) -> struct call */
+	uint32_t next_rid;
+	struct map subscriptions;   /* watched address -> struct subscription */
+	uint32_t activations;       /* counter behind actor.activation */
+	uint32_t next_alarm;
+	struct timer housekeeping;
+	struct counters counters;
+	bool draining;
+
+	struct ev_prepare runner;   /* runs turns before the loop sleeps */
+	struct ev_idle spinner;     /* keeps the loop from sleeping while turns wait for a slice */
+	struct ev_timer clock;      /* the next of timers */
+};
+
+/* The shard of an address, by the cluster's key. */
+uint32_t worker_shard(const struct worker *w, struct bytes address);
+bool worker_owns(const struct worker *w, uint32_t shard);
+
+/* The worker this process is; the seam to hosts carries no context of its own. */
+extern struct worker *worker_self;
+
+#endif
