@@ -1,5 +1,4 @@
-"""etc/stage.ini, the documentation and the table in common/config.c name the same keys and
-defaults."""
+"""The table in common/config.c and the commented etc/stage.ini have the same keys and defaults."""
 
 import re
 

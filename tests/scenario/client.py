@@ -14,13 +14,17 @@ class Silent(Exception):
 
 
 class Client:
-    def __init__(self, port, receive_buffer=0):
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    """where is a port on loopback, or the path of a Unix socket."""
+
+    def __init__(self, where, receive_buffer=0):
+        family = socket.AF_UNIX if isinstance(where, str) else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.socket.settimeout(15)
-        self.socket.connect(("127.0.0.1", port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.connect(where if isinstance(where, str) else ("127.0.0.1", where))
+        if family == socket.AF_INET:
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.waiting = b""
 
     def send(self, data, patience=15):

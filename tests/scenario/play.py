@@ -184,11 +184,11 @@ class Player:
         out = done.stdout.decode("utf-8", "backslashreplace").splitlines()
         err = done.stderr.decode("utf-8", "backslashreplace").splitlines()
         learnt = dict(self.names)
-        code = 0
+        code = "0"
         try:
             for number, line in step.block:
                 if line.startswith("exit "):
-                    code = int(line[5:])
+                    code = line[5:]
                 elif line[0] == "|":
                     self.take_line(line[1:].strip(), out, learnt)
                 elif line[0] == "!":
@@ -197,7 +197,7 @@ class Player:
                     raise script.BadScript(f"line {number}: neither `|`, `!` nor `exit`")
             if step.block and any(line[0] == "|" for _, line in step.block) and out:
                 raise Mismatch(f"unexpected output: {out[0]}")
-            if done.returncode != code:
+            if code != (str(done.returncode) if code != "nonzero" or not done.returncode else code):
                 raise Mismatch(f"expected exit code {code}, came {done.returncode}")
         except Mismatch as error:
             raise Departure(f"{error}\n  stdout: " + "\n          ".join(
@@ -252,11 +252,20 @@ class Player:
         if not step.words["silently"]:
             self.expect_line(who, GREETING)
 
+    def do_connect_admin(self, step):
+        self.clients[step.words["who"]] = Client(self.server.socket_path)
+
     def do_close(self, step):
         self.client(step).close()
         del self.clients[step.words["who"]]
 
     def do_closed(self, step):
+        if step.words["eventually"]:
+            try:
+                while True:
+                    self.client(step).line(self.patience)
+            except Closed:
+                return
         if not self.client(step).is_closed(self.patience):
             raise Departure("the connection is open")
 
@@ -269,6 +278,12 @@ class Player:
         text = pattern.substitute(step.words["text"], self.names)
         data = text.encode().decode("unicode_escape").encode("latin-1")
         self.client(step).send(data * int(step.words["count"] or 1), self.patience)
+
+    def do_burst(self, step):
+        """`sends N times: REQUEST`, with IDs s1, s2, … and $n counting; answers are not read."""
+        lines = [f"s{n} " + pattern.substitute(step.words["request"], {**self.names, "n": str(n)})
+                 for n in range(1, int(step.words["count"]) + 1)]
+        self.client(step).send(("\n".join(lines) + "\n").encode(), self.patience)
 
     def do_times(self, step):
         """`N times: REQUEST` with $n counting from 1; all must be answered ok."""
@@ -300,10 +315,20 @@ class Player:
         self.client(step)
         self.expect_line(step.words["who"], step.words["pattern"])
 
+    def do_like(self, step):
+        line = self.client(step).line(self.patience)
+        try:
+            pattern.match_text(step.words["pattern"], line, self.names)
+        except Mismatch as error:
+            raise Departure(f"{error}, came {line}") from None
+        self.tell.came(step.words["who"], line)
+
     def do_skip(self, step):
         client, deadline = self.client(step), time.monotonic() + self.patience
-        last = ""
+        last, skipped, most = "", 0, step.words["most"]
         while True:
+            if most and skipped > int(most):
+                raise Departure(f"more than {most} lines before it, the last {last[:300]}")
             try:
                 line = client.line(max(0.0, deadline - time.monotonic()))
             except (Silent, Closed) as error:
@@ -313,7 +338,7 @@ class Player:
                 self.tell.came(step.words["who"], line)
                 return
             except Mismatch:
-                last = line
+                last, skipped = line, skipped + 1
 
     def do_unordered(self, step):
         client, left = self.client(step), [text for _, text in step.block]
