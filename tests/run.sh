@@ -19,6 +19,9 @@ build() {
 	if [ ! -f "$directory/build.ninja" ]; then
 		rm -rf "$directory"
 		set -- meson setup -Dtests=enabled "$@" "$directory"
+	elif [ -n "$(find . -name meson.build -newer "$directory/build.ninja" | head -n 1)" ]; then
+		# A new folder of tests is not among the files that ninja looks at.
+		set -- meson setup --reconfigure -Dtests=enabled "$@" "$directory"
 	else
 		set -- meson configure -Dtests=enabled "$@" "$directory"
 	fi
