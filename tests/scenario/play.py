@@ -209,7 +209,9 @@ class Player:
     @staticmethod
     def take_line(wanted, out, names):
         """The next output line fits; `...` skips as many as there are to the next that does."""
-        if wanted == "...":
+        if wanted in ("...", "nothing"):
+            if wanted == "nothing" and out:
+                raise Mismatch(f"expected no more output, came {out[0]}")
             out.clear()
             return
         skipping = wanted.startswith("... ")
