@@ -69,6 +69,12 @@ struct worker {
 	struct ev_timer clock;      /* the next of timers */
 };
 
+/* Lists, maps and timers; the caller has set config, shards and the hash key, and
+ * calls storage_init() then. */
+void worker_init(struct worker *w);
+/* Everything in memory is forgotten; nothing is sent. */
+void worker_fini(struct worker *w);
+
 /* The shard of an address, by the cluster's key. */
 uint32_t worker_shard(const struct worker *w, struct bytes address);
 bool worker_owns(const struct worker *w, uint32_t shard);
