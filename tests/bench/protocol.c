@@ -45,6 +45,16 @@ struct bytes protocol_text(const struct options *o, int64_t value)
 	return (struct bytes){ pattern + (uint64_t)value % TEXTS, o->value_size };
 }
 
+void protocol_number(struct buffer *out, uint64_t number)
+{
+	char digits[20], *at = digits + sizeof(digits);
+
+	do
+		*--at = (char)('0' + number % 10);
+	while ((number /= 10) > 0);
+	buffer_append(out, at, (size_t)(digits + sizeof(digits) - at));
+}
+
 bool protocol_integer(struct bytes s, int64_t *ret)
 {
 	bool negative = s.len > 0 && s.data[0] == '-';

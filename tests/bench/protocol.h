@@ -59,6 +59,9 @@ const struct protocol *protocol_row(unsigned i);
  * compression does not flatter anybody. Letters and digits only. */
 struct bytes protocol_text(const struct options *o, int64_t value);
 
+/* Appends a decimal number; requests are written so often that printf would show. */
+void protocol_number(struct buffer *out, uint64_t number);
+
 /* Whether s is a whole decimal integer that fits. */
 bool protocol_integer(struct bytes s, int64_t *ret);
 

@@ -1,63 +1,94 @@
 /* Owns how the generator speaks to redis-server: the same operations as commands in RESP. */
 #include <errno.h>
-#include <stdio.h>
 
 #include "tests/bench/protocol.h"
 
 static void bulk(struct buffer *out, struct bytes s)
 {
-	buffer_printf(out, "$%zu\r\n", s.len);
+	buffer_append_text(out, "$");
+	protocol_number(out, s.len);
+	buffer_append_text(out, "\r\n");
 	buffer_append_bytes(out, s);
 	buffer_append_text(out, "\r\n");
 }
 
-static struct bytes set_value(const struct options *o, const struct operation *op, char *scratch, size_t size)
+static size_t decimals(uint64_t number)
+{
+	size_t n = 1;
+
+	while (number >= 10) {
+		number /= 10;
+		n++;
+	}
+	return n;
+}
+
+static void number_bulk(struct buffer *out, uint64_t number)
+{
+	buffer_append_text(out, "$");
+	protocol_number(out, decimals(number));
+	buffer_append_text(out, "\r\n");
+	protocol_number(out, number);
+	buffer_append_text(out, "\r\n");
+}
+
+/* `ADDRESS.KEY`, or `ADDRESS.KEY.FIELD` where a field is given. */
+static void key_bulk(const struct options *o, const struct operation *op, const char *field,
+                     struct buffer *out)
+{
+	buffer_append_text(out, "$");
+	protocol_number(out, strlen(o->address) + 1 + decimals(op->key) + (field ? 1 + strlen(field) : 0));
+	buffer_append_text(out, "\r\n");
+	buffer_append_text(out, o->address);
+	buffer_append_text(out, ".");
+	protocol_number(out, op->key);
+	if (field != NULL) {
+		buffer_append_text(out, ".");
+		buffer_append_text(out, field);
+	}
+	buffer_append_text(out, "\r\n");
+}
+
+static void value_bulk(const struct options *o, const struct operation *op, struct buffer *out)
 {
 	if (o->value_size > 0)
-		return protocol_text(o, op->value);
-	return (struct bytes){ scratch, (size_t)snprintf(scratch, size, "%lld", (long long)op->value) };
+		bulk(out, protocol_text(o, op->value));
+	else
+		number_bulk(out, (uint64_t)op->value);
 }
 
-/* A property is a key of its own: GET, SET, INCR. */
+static const char *property(const struct options *o, const struct operation *op)
+{
+	return op->verb == VERB_CALL ? o->property : options_property(o);
+}
+
+/* A property is a key of its own. */
 static void request_strings(const struct options *o, const struct operation *op, struct buffer *out)
 {
-	const char *property = op->verb == VERB_CALL ? o->property : options_property(o);
-	char key[512], number[32];
-	int n = snprintf(key, sizeof(key), "%s.%llu.%s", o->address, (unsigned long long)op->key, property);
+	static const char *const commands[VERB_COUNT] = {
+		[VERB_GET] = "*2\r\n$3\r\nGET\r\n", [VERB_SET] = "*3\r\n$3\r\nSET\r\n",
+		[VERB_CALL] = "*2\r\n$4\r\nINCR\r\n",
+	};
 
-	switch (op->verb) {
-	case VERB_GET:
-		buffer_append_text(out, "*2\r\n$3\r\nGET\r\n");
-		bulk(out, (struct bytes){ key, (size_t)n });
-		break;
-	case VERB_SET:
-		buffer_append_text(out, "*3\r\n$3\r\nSET\r\n");
-		bulk(out, (struct bytes){ key, (size_t)n });
-		bulk(out, set_value(o, op, number, sizeof(number)));
-		break;
-	default:
-		buffer_append_text(out, "*2\r\n$4\r\nINCR\r\n");
-		bulk(out, (struct bytes){ key, (size_t)n });
-		break;
-	}
+	buffer_append_text(out, commands[op->verb]);
+	key_bulk(o, op, property(o, op), out);
+	if (op->verb == VERB_SET)
+		value_bulk(o, op, out);
 }
 
-/* An actor is a hash, a property its field: HGET, HSET, HINCRBY. */
+/* An actor is a hash, a property its field. */
 static void request_hashes(const struct options *o, const struct operation *op, struct buffer *out)
 {
-	const char *property = op->verb == VERB_CALL ? o->property : options_property(o);
-	static const char *const heads[VERB_COUNT] = {
+	static const char *const commands[VERB_COUNT] = {
 		[VERB_GET] = "*3\r\n$4\r\nHGET\r\n", [VERB_SET] = "*4\r\n$4\r\nHSET\r\n",
 		[VERB_CALL] = "*4\r\n$7\r\nHINCRBY\r\n",
 	};
-	char key[512], number[32];
-	int n = snprintf(key, sizeof(key), "%s.%llu", o->address, (unsigned long long)op->key);
 
-	buffer_append_text(out, heads[op->verb]);
-	bulk(out, (struct bytes){ key, (size_t)n });
-	bulk(out, bytes_of(property));
+	buffer_append_text(out, commands[op->verb]);
+	key_bulk(o, op, NULL, out);
+	bulk(out, bytes_of(property(o, op)));
 	if (op->verb == VERB_SET)
-		bulk(out, set_value(o, op, number, sizeof(number)));
+		value_bulk(o, op, out);
 	else if (op->verb == VERB_CALL)
 		bulk(out, BYTES_LITERAL("1"));
 }

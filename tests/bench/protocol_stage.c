@@ -3,38 +3,51 @@
 
 #include "tests/bench/protocol.h"
 
+/* `ID VERB ADDRESS.KEY MEMBER` */
+static void head(const struct options *o, const struct operation *op, const char *member,
+                 struct buffer *out)
+{
+	protocol_number(out, op->id);
+	buffer_append_text(out, " ");
+	buffer_append_text(out, verb_names[op->verb]);
+	buffer_append_text(out, " ");
+	buffer_append_text(out, o->address);
+	buffer_append_text(out, ".");
+	protocol_number(out, op->key);
+	buffer_append_text(out, " ");
+	buffer_append_text(out, member);
+}
+
 static void request(const struct options *o, const struct operation *op, struct buffer *out)
 {
-	unsigned long long id = op->id, key = op->key;
-	struct bytes text;
-
 	switch (op->verb) {
 	case VERB_GET:
-		buffer_printf(out, "%llu get %s.%llu %s\n", id, o->address, key, options_property(o));
+	case VERB_WATCH:
+		head(o, op, options_property(o), out);
 		break;
 	case VERB_SET:
-		buffer_printf(out, "%llu set %s.%llu %s ", id, o->address, key, options_property(o));
-		if (o->value_size == 0) {
-			buffer_printf(out, "%lld\n", (long long)op->value);
-			break;
-		}
-		text = protocol_text(o, op->value);
-		buffer_append_text(out, "\"");
-		buffer_append_bytes(out, text);
-		buffer_append_text(out, "\"\n");
+		head(o, op, options_property(o), out);
+		buffer_append_text(out, o->value_size > 0 ? " \"" : " ");
+		if (o->value_size > 0)
+			buffer_append_bytes(out, protocol_text(o, op->value));
+		else
+			protocol_number(out, (uint64_t)op->value);
+		if (o->value_size > 0)
+			buffer_append_text(out, "\"");
 		break;
 	case VERB_CALL:
-		buffer_printf(out, "%llu call %s.%llu %s [1]\n", id, o->address, key, o->method);
-		break;
-	case VERB_WATCH:
-		buffer_printf(out, "%llu watch %s.%llu %s\n", id, o->address, key, options_property(o));
+		head(o, op, o->method, out);
+		buffer_append_text(out, " [1]");
 		break;
 	case VERB_UNWATCH:
-		buffer_printf(out, "%llu unwatch @ id=%llu\n", id, (unsigned long long)op->target);
+		protocol_number(out, op->id);
+		buffer_append_text(out, " unwatch @ id=");
+		protocol_number(out, op->target);
 		break;
 	case VERB_COUNT:
 		break;
 	}
+	buffer_append_text(out, "\n");
 }
 
 /* Takes the next word off the front of the line, and the space after it. */
