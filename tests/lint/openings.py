@@ -6,7 +6,7 @@ import _tree
 
 OPENING = {
     (".c", ".h"): (re.compile(r"/\*\s+\S(?:(?!\*/).)*?[.:;]", re.S), "a comment of one sentence, `/* … . */`"),
-    (".py",): (re.compile(r'(#![^\n]*\n)?"""[A-Z`*]'), "a docstring"),
+    (".py",): (re.compile(r'(#![^\n]*\n)?"""\S'), "a docstring"),
     (".sh", ".lua", "meson.build", ".dialogue"):
         (re.compile(r"(#![^\n]*\n)?(#|--)+ \S"), "a comment"),
 }

@@ -64,7 +64,7 @@ def scenario():
 def tour():
     play = os.path.join(ROOT, "tests/scenario/play.py")
     return [Test("tour", os.path.basename(path), [sys.executable, "-B", play, path])
-            for path in _files(".", ".md") if _has_conversation(path)]
+            for path in _files(".", ".md") + _files("proto", ".md") if _has_conversation(path)]
 
 
 def _has_conversation(path):

@@ -96,6 +96,14 @@ return stage.class "things.{id}"
 1 ok v=a7:1 100
 2 get players.1 armor
 2 ok v=a7:1 0.5
+3 get players.1 nose
+3 err no-member {"member":"nose",…}
+4 get players.1 nose
+4 err no-member …
+```
+```console
+$ stagectl --json status
+{"pid":7,…}
 ```
 ```console
 $ build/stagectl/stagectl status   # a comment

@@ -7,7 +7,7 @@
 Blocks of other kinds are for the reader alone. In a conversation a line is an answer if
 it begins with `* ` or its second word is ok, err, evt, snap or end; otherwise it is sent.
 A version, `v=3f:128`, stands for whatever comes there, and for the same again where it is
-repeated. `…` ends a line whose rest is left out. A greeting connects anew.
+repeated. `…` stands for what is left out. A greeting connects anew.
 """
 
 import re
@@ -70,8 +70,8 @@ def _conversation(number, who, lines, connected, name):
                 continue
         came = words[0] == "*" or (len(words) > 1 and words[1] in pattern.REPLY_WORDS)
         line = _VERSION.sub(lambda v: "$v_" + v.group(1).replace(":", "_"), line)
-        if came and line.endswith("…"):
-            line = line[:-1].rstrip() + " ..."
+        if came:
+            line = _left_out(line)
         found.append(parse_step(f"{who}{'<' if came else '>'} {line}", at, name))
     return found
 
@@ -85,6 +85,12 @@ def _console(number, lines, started, name):
             if wanted:
                 found.append(parse_step(command, at, name))
         elif wanted and line.strip():
-            text = line.replace("…", "*").strip()
-            found[-1].block.append((at, "| " + ("..." if text == "*" else text)))
+            text = line.strip()
+            text = _left_out(text) if text[0] in "{…" else text.replace("…", "*")
+            found[-1].block.append((at, "| " + text.strip()))
     return found
+
+
+def _left_out(line):
+    """`…` inside of JSON or instead of it, in the words of a pattern."""
+    return re.sub(r"\s*…$", " ...", line).replace("…", "...")
