@@ -36,6 +36,9 @@ extern const struct admin_verb_row admin_verb_rows[];
 
 const struct admin_verb_row *admin_find(struct bytes word);
 
+/* The word nearest to a wrong one, or NULL where none is near. */
+const char *admin_nearest(struct bytes word);
+
 struct admin_option {
 	struct bytes key, value;
 };
