@@ -43,13 +43,13 @@ static void write_member(const struct actor *a, uint32_t i, struct buffer *out)
 	value_pack(&a->slots[i].value, out);
 }
 
-/* Indices of the members a read names (all public ones for nil), only those that
+/* Indices of the members a read names (all public ones where empty), only those that
  * changed after `since` where that is not NULL. false: *ret_unknown is no public member. */
 static bool select_members(const struct actor *a, struct bytes members, const uint64_t *since,
                            uint32_t *ret, uint32_t *ret_count, struct bytes *ret_unknown)
 {
 	struct msgpack_reader r = msgpack_read(members);
-	bool all = msgpack_read_nil(&r);
+	bool all = members.len == 0;
 	uint32_t n = all ? a->class->property_count : msgpack_read_array(&r);
 	uint32_t count = 0;
 
@@ -88,7 +88,7 @@ static void run_get(struct worker *w, struct actor *a, struct message *m)
 		refuse(w, a, m, ERROR_NO_MEMBER, "member", unknown);
 		return;
 	}
-	if (!msgpack_read_nil(&r) && msgpack_read_array(&r) == 1)
+	if (m->request.members.len > 0 && msgpack_read_array(&r) == 1)
 		value_pack(&a->slots[indices[0]].value, &payload);
 	else
 		write_map(a, indices, count, &payload);

@@ -1,0 +1,283 @@
+/* Commits: nothing leaves before it is safe, and what fails never was. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "tests/unit/turns/core.h"
+
+static int set_up(void **state)
+{
+	(void)state;
+	core_init();
+	core_store_automatic(false);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	core_fini();
+	return 0;
+}
+
+static void expect_frame(const char *wanted)
+{
+	const char *got = core_next_frame();
+
+	assert_non_null(got);
+	assert_string_equal(got, wanted);
+}
+
+static void expect_store(const char *wanted)
+{
+	const char *got = core_next_store_frame();
+
+	assert_non_null(got);
+	assert_string_equal(got, wanted);
+}
+
+static void expect_silence(void)
+{
+	const char *got = core_next_frame();
+
+	if (got)
+		fail_msg("unexpected: %s", got);
+}
+
+static void expect_no_store(void)
+{
+	const char *got = core_next_store_frame();
+
+	if (got)
+		fail_msg("unexpected: %s", got);
+}
+
+/* things.1 in memory, with nothing stored. */
+static void wake(const char *address, const char *load)
+{
+	core_send(0, 99, IPC_GET, address, "[\"n\"]", NULL);
+	core_run(10);
+	expect_store(load);
+	core_store_loaded(address, NULL);
+	core_run(10);
+	expect_frame("0 reply 99 ok v0 0");
+}
+
+static void a_reply_waits_for_its_commit(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	expect_silence();
+	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	core_store_committed(1, ERROR_NONE);
+	expect_frame("0 reply 1 ok v1 5");
+}
+
+static void a_read_of_what_is_not_safe_waits_too(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	core_send(0, 3, IPC_WATCH, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	expect_silence();
+	core_store_committed(1, ERROR_NONE);
+	expect_frame("0 reply 1 ok v1 5");
+	expect_frame("0 reply 2 ok v1 5");
+	expect_frame("0 reply 3 ok v1 {\"n\":5}");
+}
+
+static void other_actors_do_not_wait(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	wake("things.2", "load things.2");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_send(0, 2, IPC_GET, "things.2", "[\"n\"]", NULL);
+	core_run(10);
+	expect_frame("0 reply 2 ok v0 0");
+	expect_silence();
+}
+
+static void turns_do_not_wait_for_each_others_commits(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_run(10);
+	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	expect_store("batch 2 things.1{\"n\":[2,6],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	core_store_committed(1, ERROR_NONE);
+	expect_frame("0 reply 1 ok v1 5");
+	expect_silence();
+	core_store_committed(2, ERROR_NONE);
+	expect_frame("0 reply 2 ok v2 6");
+}
+
+static void one_loop_turn_is_one_batch(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_run(10);
+	expect_store("batch 1 things.1{\"n\":[2,6],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	expect_no_store();
+}
+
+static void an_open_step_is_not_in_the_batch(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_send(0, 2, IPC_CALL, "things.1", "\"spin\"", "[]");
+	core_run(1);
+	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+}
+
+static void a_failed_commit_never_was(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_send(0, 3, IPC_CALL, "things.1", "\"tell\"", "[\"things.2\",1]");
+	core_run(10);
+	expect_silence();
+	core_store_committed(1, ERROR_INTERNAL);
+	expect_frame("0 reply 1 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	expect_frame("0 reply 2 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	expect_frame("0 reply 3 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	expect_silence();
+	core_next_store_frame();
+	core_next_store_frame();
+	expect_store("reset 1");
+	/* The answer to the second batch, refused with the first, finds nobody. */
+	core_store_committed(2, ERROR_INTERNAL);
+	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	expect_store("load things.1");
+	core_store_loaded("things.1", NULL);
+	core_run(10);
+	expect_frame("0 reply 4 ok v0 0");
+	assert_null(actor_find(&core_worker, BYTES_LITERAL("things.2")));
+}
+
+static void a_failed_commit_ends_waiting_turns(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"nap\"", "[100]");
+	core_run(10);
+	core_store_committed(1, ERROR_INTERNAL);
+	expect_frame("0 reply 1 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_advance(200);
+	core_run(10);
+	expect_silence();
+}
+
+static void a_new_store_gets_everything_again_in_order(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_send(0, 3, IPC_GET, "things.2", "[\"n\"]", NULL);
+	core_run(10);
+	while (core_next_store_frame())
+		;
+	assert_int_equal(storage_connect(&core_worker.storage, -1), 0);
+	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	expect_store("batch 2 things.1{\"n\":[2,6],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	expect_store("load things.2");
+	core_store_committed(1, ERROR_NONE);
+	core_store_committed(2, ERROR_NONE);
+	expect_frame("0 reply 1 ok v1 5");
+	expect_frame("0 reply 2 ok v2 6");
+}
+
+static void async_answers_at_once_and_saves_within_a_second(void **state)
+{
+	(void)state;
+	core_set_durability(CLASS_ASYNC);
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	expect_frame("0 reply 1 ok v1 5");
+	expect_no_store();
+	core_advance(1000);
+	core_run(10);
+	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+}
+
+static void none_never_asks_the_store(void **state)
+{
+	(void)state;
+	core_set_durability(CLASS_NONE);
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	core_advance(100000);
+	core_run(10);
+	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	expect_frame("0 reply 1 ok v1 5");
+	expect_frame("0 reply 2 ok v1 5");
+	expect_no_store();
+}
+
+static void destroy_waits_for_its_commit_and_the_next_life_for_it(void **state)
+{
+	(void)state;
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	core_store_committed(1, ERROR_NONE);
+	core_next_store_frame();
+	expect_frame("0 reply 1 ok v1 5");
+	core_send(0, 2, IPC_CALL, "things.1", "\"bye\"", "[]");
+	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	expect_silence();
+	expect_store("batch 2 things.1 removed");
+	expect_store("load things.1");
+	core_store_committed(2, ERROR_NONE);
+	expect_frame("0 reply 2 ok v1 5");
+	core_store_loaded("things.1", NULL);
+	core_run(10);
+	expect_frame("0 reply 3 ok v0 0");
+}
+
+static void a_refused_load_answers_the_mail(void **state)
+{
+	(void)state;
+	core_send(0, 1, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	expect_store("load things.1");
+	core_store_loaded("things.1", "not a record");
+	core_run(10);
+	expect_frame("0 reply 1 internal {\"message\":\"the stored record is damaged\"}");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		T(a_reply_waits_for_its_commit), T(a_read_of_what_is_not_safe_waits_too), T(other_actors_do_not_wait),
+		T(turns_do_not_wait_for_each_others_commits), T(one_loop_turn_is_one_batch),
+		T(an_open_step_is_not_in_the_batch), T(a_failed_commit_never_was), T(a_failed_commit_ends_waiting_turns),
+		T(a_new_store_gets_everything_again_in_order), T(async_answers_at_once_and_saves_within_a_second),
+		T(none_never_asks_the_store), T(destroy_waits_for_its_commit_and_the_next_life_for_it),
+		T(a_refused_load_answers_the_mail),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
