@@ -12,8 +12,8 @@
 
 #define READ_BYTES (256 * 1024)
 
-int connection_open(struct connection *c, const struct options *options, struct tally *tally,
-                    const struct addrinfo *where, uint64_t index)
+int connection_open(struct connection *c, const struct settings *settings, struct tally *tally,
+		    const struct addrinfo *where, uint64_t index)
 {
 	int one = 1, error;
 	int fd = socket(where->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -26,18 +26,18 @@ int connection_open(struct connection *c, const struct options *options, struct 
 		return error;
 	}
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	*c = (struct connection){ .options = options, .tally = tally, .fd = fd };
-	c->ready = !options->protocol->greets;
-	c->operations = memory_new(options->depth * sizeof(*c->operations));
-	c->idle = memory_new(options->depth * sizeof(*c->idle));
-	for (uint64_t i = 0; i < options->depth; i++) {
+	*c = (struct connection){ .settings = settings, .tally = tally, .fd = fd };
+	c->ready = !settings->protocol->greets;
+	c->operations = memory_new(settings->depth * sizeof(*c->operations));
+	c->idle = memory_new(settings->depth * sizeof(*c->idle));
+	for (uint64_t i = 0; i < settings->depth; i++) {
 		c->operations[i].id = i;
 		c->idle[i] = i;
 	}
-	c->settled = options->depth;
+	c->settled = settings->depth;
 	/* Those that stay, those whose watch or unwatch is in flight. */
-	c->watches = memory_new((options->watches + 2 * options->depth) * sizeof(*c->watches));
-	workload_init(&c->workload, options, index);
+	c->watches = memory_new((settings->watches + 2 * settings->depth) * sizeof(*c->watches));
+	workload_init(&c->workload, settings, index);
 	return 0;
 }
 
@@ -59,7 +59,7 @@ void connection_fini(struct connection *c)
 /* A connection with more live watches than wanted ends its oldest one first. */
 static bool next_unwatch(struct connection *c, struct operation *op)
 {
-	if (c->watch_staying <= c->options->watches)
+	if (c->watch_staying <= c->settings->watches)
 		return false;
 	for (size_t i = 0; i < c->watch_count; i++) {
 		if (c->watches[i].leaving)
@@ -75,11 +75,11 @@ static bool next_unwatch(struct connection *c, struct operation *op)
 
 int connection_send(struct connection *c, bool fill)
 {
-	const struct options *o = c->options;
+	const struct settings *s = c->settings;
 	uint64_t now = clock_now_ns();
 
 	while (c->sent != c->settled) {
-		struct operation *op = &c->operations[c->idle[c->sent % o->depth]];
+		struct operation *op = &c->operations[c->idle[c->sent % s->depth]];
 
 		if (fill) {
 			if (!workload_fill(&c->workload, op))
@@ -91,7 +91,7 @@ int connection_send(struct connection *c, bool fill)
 		c->in_flight++;
 		op->in_flight = true;
 		op->sent = now;
-		o->protocol->request(o, op, &c->out);
+		s->protocol->request(s, op, &c->out);
 	}
 	return connection_flush(c);
 }
@@ -173,7 +173,7 @@ static void on_event(struct connection *c, const struct reply *r, struct bytes l
 /* The request that a reply belongs to; NULL where there is none such in flight. */
 static struct operation *answered(struct connection *c, const struct reply *r)
 {
-	uint64_t slot = (r->has_id ? r->id : c->oldest) % c->options->depth;
+	uint64_t slot = (r->has_id ? r->id : c->oldest) % c->settings->depth;
 	struct operation *op = &c->operations[slot];
 
 	if (!op->in_flight || (r->has_id && op->id != r->id))
@@ -182,7 +182,7 @@ static struct operation *answered(struct connection *c, const struct reply *r)
 }
 
 static void on_answer(struct connection *c, const struct reply *r, struct bytes line, bool fill,
-                      uint64_t now)
+		      uint64_t now)
 {
 	struct operation *op = answered(c, r);
 	const char *why = NULL;
@@ -207,13 +207,14 @@ static void on_answer(struct connection *c, const struct reply *r, struct bytes 
 	else if (op->verb == VERB_UNWATCH)
 		watch_remove(c, op->target);
 	op->in_flight = false;
-	c->idle[c->settled++ % c->options->depth] = op->id % c->options->depth;
-	op->id += c->options->depth;
+	c->idle[c->settled++ % c->settings->depth] = op->id % c->settings->depth;
+	op->id += c->settings->depth;
 	c->in_flight--;
 	c->oldest++;
 }
 
-static void on_reply(struct connection *c, const struct reply *r, struct bytes line, bool fill, uint64_t now)
+static void on_reply(struct connection *c, const struct reply *r, struct bytes line, bool fill,
+		     uint64_t now)
 {
 	switch (r->kind) {
 	case REPLY_OK:
@@ -241,12 +242,12 @@ static void on_reply(struct connection *c, const struct reply *r, struct bytes l
 
 static int settle(struct connection *c, struct bytes unread, bool fill)
 {
-	const struct protocol *protocol = c->options->protocol;
+	const struct protocol *protocol = c->settings->protocol;
 	uint64_t now = clock_now_ns();
 	struct reply r;
 
 	while (unread.len > 0) {
-		ssize_t n = protocol->reply(c->options, unread, &r);
+		ssize_t n = protocol->reply(c->settings, unread, &r);
 
 		if (n == 0)
 			break;

@@ -13,17 +13,17 @@ struct connection_watch {
 };
 
 struct connection {
-	const struct options *options;
-	struct tally *tally;           /* borrowed; where answers are counted */
-	int fd;                        /* -1: closed */
-	bool ready;                    /* greeted, or nothing to wait for */
-	bool wants_out;                /* flushed in part only */
-	uint64_t advertised;           /* most requests in flight, by the greeting; 0: not said */
-	struct operation *operations;  /* options.depth slots */
+	const struct settings *settings;
+	struct tally *tally;          /* borrowed; where answers are counted */
+	int fd;                       /* -1: closed */
+	bool ready;                   /* greeted, or nothing to wait for */
+	bool wants_out;               /* flushed in part only */
+	uint64_t advertised;          /* most requests in flight, by the greeting; 0: not said */
+	struct operation *operations; /* settings.depth slots */
 	uint64_t in_flight;
-	uint64_t sent, settled;        /* slots taken and given back, in this order */
-	uint64_t *idle;                /* ring of the slots that may be taken */
-	uint64_t oldest;               /* answers in order: slots answered so far */
+	uint64_t sent, settled; /* slots taken and given back, in this order */
+	uint64_t *idle;         /* ring of the slots that may be taken */
+	uint64_t oldest;        /* answers in order: slots answered so far */
 	struct connection_watch *watches;
 	size_t watch_count, watch_staying;
 	struct buffer in, out;
@@ -31,8 +31,8 @@ struct connection {
 };
 
 /* Connects, waiting. 0 or -errno, and then there is nothing to close. */
-int connection_open(struct connection *c, const struct options *options, struct tally *tally,
-                    const struct addrinfo *where, uint64_t index);
+int connection_open(struct connection *c, const struct settings *settings, struct tally *tally,
+		    const struct addrinfo *where, uint64_t index);
 void connection_fini(struct connection *c);
 
 /* Puts a request into every idle slot (fill: only while there are keys to fill), and

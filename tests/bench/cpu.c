@@ -39,7 +39,7 @@ static bool read_stat(pid_t pid, struct entry *ret)
 	if (open == NULL || close == NULL)
 		return false;
 	if (sscanf(close + 1, " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &parent, &user,
-	           &kernel) != 3)
+		   &kernel) != 3)
 		return false;
 	*close = '\0';
 	snprintf(ret->name, sizeof(ret->name), "%s", open + 1);
@@ -66,7 +66,8 @@ static uint64_t read_threads(pid_t pid)
 
 		if (thread->d_name[0] == '.')
 			continue;
-		snprintf(path, sizeof(path), "/proc/%d/task/%.32s/schedstat", (int)pid, thread->d_name);
+		snprintf(path, sizeof(path), "/proc/%d/task/%.32s/schedstat", (int)pid,
+			 thread->d_name);
 		file = fopen(path, "re");
 		if (file == NULL)
 			continue;
@@ -153,7 +154,8 @@ int cpu_take(const pid_t *roots, unsigned root_count, struct cpu_sample *ret)
 		for (size_t i = 0; i < count && error == 0; i++) {
 			if (find(&sample, all[i].pid) != NULL)
 				continue;
-			if (is_root(roots, root_count, all[i].pid) || find(&sample, all[i].parent) != NULL)
+			if (is_root(roots, root_count, all[i].pid) ||
+			    find(&sample, all[i].parent) != NULL)
 				error = add(&sample, &all[i]);
 		}
 	} while (error == 0 && sample.count > before);
@@ -167,7 +169,7 @@ int cpu_take(const pid_t *roots, unsigned root_count, struct cpu_sample *ret)
 }
 
 void cpu_difference(const struct cpu_sample *before, const struct cpu_sample *after,
-                    struct cpu_sample *ret)
+		    struct cpu_sample *ret)
 {
 	struct cpu_sample spent = *after;
 

@@ -25,7 +25,7 @@ int cpu_take(const pid_t *roots, unsigned root_count, struct cpu_sample *ret);
 
 /* What each process spent in between. */
 void cpu_difference(const struct cpu_sample *before, const struct cpu_sample *after,
-                    struct cpu_sample *ret);
+		    struct cpu_sample *ret);
 
 uint64_t cpu_total(const struct cpu_sample *sample);
 

@@ -40,7 +40,7 @@ class Client:
 class Fake:
     def __init__(self, misbehaviour):
         self.misbehaviour, self.actors, self.random = misbehaviour, {}, random.Random(1)
-        self.requests = 0
+        self.requests = self.hung_up = 0
 
     def now(self, what, every=50):
         """Whether to do wrong this time, if that is what this server does wrong."""
@@ -114,7 +114,10 @@ class Fake:
             data = client.sock.recv(1 << 18)
         except (BlockingIOError, ConnectionError):
             data = b""
-        if not data or self.now("hangs up", every=200):
+        hang_up = self.misbehaviour == "hangs up" and self.requests > 300 * (self.hung_up + 1)
+        if hang_up and self.hung_up < 3:
+            self.hung_up, data = self.hung_up + 1, b""
+        if not data:
             selector.unregister(client.sock)
             client.sock.close()
             for actor in self.actors.values():

@@ -15,21 +15,20 @@
 #include "tests/bench/connection.h"
 
 #define SECOND UINT64_C(1000000000)
-#define PATIENCE (10 * SECOND) /* with which greetings, any answer and the last ones are awaited */
 #define EVENTS 256
 
 enum load_phase { LOAD_GREETING, LOAD_FILL, LOAD_WARM_UP, LOAD_MEASURE, LOAD_DRAIN, LOAD_DONE };
 
 struct load {
-	const struct options *options;
+	const struct settings *settings;
 	struct load_result *result;
 	struct connection *connections;
 	uint64_t opened, ready, alive, in_flight;
 	int epoll;
 	enum load_phase phase;
-	uint64_t phase_end;          /* when it is over by the clock */
-	uint64_t heard;              /* when anything was last read */
-	struct cpu_sample server;    /* at the start of the measurement */
+	uint64_t phase_end;       /* when it is over by the clock */
+	uint64_t heard;           /* when anything was last read */
+	struct cpu_sample server; /* at the start of the measurement */
 	uint64_t generator;
 	struct buffer scratch;
 };
@@ -40,6 +39,11 @@ static void on_interrupt(int number)
 {
 	(void)number;
 	interrupted = 1;
+}
+
+static uint64_t patience(const struct load *l)
+{
+	return (uint64_t)(l->settings->patience * (double)SECOND);
 }
 
 static uint64_t own_time(void)
@@ -71,21 +75,21 @@ static void raise_descriptor_limit(void)
 
 static int open_all(struct load *l)
 {
-	const struct options *o = l->options;
+	const struct settings *s = l->settings;
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *where;
 	char port[16];
 	int error;
 
-	snprintf(port, sizeof(port), "%u", (unsigned)o->port);
-	error = getaddrinfo(o->host, port, &hints, &where);
+	snprintf(port, sizeof(port), "%u", (unsigned)s->port);
+	error = getaddrinfo(s->host, port, &hints, &where);
 	if (error != 0) {
-		fprintf(stderr, "stage-bench: %s: %s\n", o->host, gai_strerror(error));
+		fprintf(stderr, "stage-bench: %s: %s\n", s->host, gai_strerror(error));
 		return -EINVAL;
 	}
-	for (error = 0; l->opened < o->connections; l->opened++) {
+	for (error = 0; l->opened < s->connections; l->opened++) {
 		struct connection *c = &l->connections[l->opened];
 
-		error = connection_open(c, o, &l->result->tally, where, l->opened);
+		error = connection_open(c, s, &l->result->tally, where, l->opened);
 		if (error < 0)
 			break;
 		l->alive++;
@@ -99,7 +103,7 @@ static int open_all(struct load *l)
 	freeaddrinfo(where);
 	if (error < 0)
 		fprintf(stderr, "stage-bench: connection %llu to %s:%s: %s\n",
-		        (unsigned long long)l->alive + 1, o->host, port, strerror(-error));
+			(unsigned long long)l->alive + 1, s->host, port, strerror(-error));
 	return error;
 }
 
@@ -153,8 +157,8 @@ static void on_socket(struct load *l, struct connection *c, uint32_t events)
 
 static int measure_begin(struct load *l)
 {
-	const struct options *o = l->options;
-	int error = o->pid_count > 0 ? cpu_take(o->pids, o->pid_count, &l->server) : 0;
+	const struct settings *s = l->settings;
+	int error = s->pid_count > 0 ? cpu_take(s->pids, s->pid_count, &l->server) : 0;
 
 	l->generator = own_time();
 	l->result->tally.measuring = true;
@@ -164,15 +168,15 @@ static int measure_begin(struct load *l)
 
 static int measure_end(struct load *l)
 {
-	const struct options *o = l->options;
+	const struct settings *s = l->settings;
 	struct cpu_sample now;
 	int error = 0;
 
 	l->result->tally.ended = clock_now_ns();
 	l->result->tally.measuring = false;
 	l->result->generator = own_time() - l->generator;
-	if (o->pid_count > 0) {
-		error = cpu_take(o->pids, o->pid_count, &now);
+	if (s->pid_count > 0) {
+		error = cpu_take(s->pids, s->pid_count, &now);
 		if (error == 0)
 			cpu_difference(&l->server, &now, &l->result->server);
 	}
@@ -183,7 +187,7 @@ static bool phase_over(const struct load *l, uint64_t now)
 {
 	switch (l->phase) {
 	case LOAD_GREETING:
-		return l->ready == l->options->connections;
+		return l->ready == l->settings->connections;
 	case LOAD_FILL:
 		return l->in_flight == 0;
 	case LOAD_WARM_UP:
@@ -200,27 +204,27 @@ static bool phase_over(const struct load *l, uint64_t now)
 /* Leaves a phase for the next one and starts that. */
 static int phase_next(struct load *l, uint64_t now)
 {
-	const struct options *o = l->options;
+	const struct settings *s = l->settings;
 	int error = 0;
 
 	l->phase++;
-	if (l->phase == LOAD_FILL && o->no_fill)
+	if (l->phase == LOAD_FILL && s->no_fill)
 		l->phase++;
 	switch (l->phase) {
 	case LOAD_FILL:
 		feed_all(l);
 		break;
 	case LOAD_WARM_UP:
-		l->phase_end = now + (uint64_t)(o->warm_up * (double)SECOND);
+		l->phase_end = now + (uint64_t)(s->warm_up * (double)SECOND);
 		feed_all(l);
 		break;
 	case LOAD_MEASURE:
 		error = measure_begin(l);
-		l->phase_end = now + (uint64_t)(o->seconds * (double)SECOND);
+		l->phase_end = now + (uint64_t)(s->seconds * (double)SECOND);
 		break;
 	case LOAD_DRAIN:
 		error = measure_end(l);
-		l->phase_end = clock_now_ns() + PATIENCE;
+		l->phase_end = clock_now_ns() + patience(l);
 		break;
 	case LOAD_GREETING:
 	case LOAD_DONE:
@@ -234,18 +238,18 @@ static int phase_next(struct load *l, uint64_t now)
 /* What keeps the run from going on; NULL: nothing. */
 static const char *obstacle(const struct load *l, uint64_t now)
 {
-	const struct options *o = l->options;
+	const struct settings *s = l->settings;
 
-	if (l->phase == LOAD_GREETING && l->alive < o->connections)
+	if (l->phase == LOAD_GREETING && l->alive < s->connections)
 		return "the server closed a connection before greeting it";
-	if (l->phase == LOAD_GREETING && now - l->heard > PATIENCE)
+	if (l->phase == LOAD_GREETING && now - l->heard > patience(l))
 		return "the server does not greet";
 	if (l->phase > LOAD_GREETING && l->phase < LOAD_DRAIN && l->alive == 0)
 		return "the server closed all connections";
-	if (l->phase > LOAD_GREETING && l->phase < LOAD_DRAIN && now - l->heard > PATIENCE)
+	if (l->phase > LOAD_GREETING && l->phase < LOAD_DRAIN && now - l->heard > patience(l))
 		return "the server does not answer any more";
 	if (l->phase == LOAD_FILL && l->connections[0].advertised > 0 &&
-	    l->connections[0].advertised < o->depth)
+	    l->connections[0].advertised < s->depth)
 		return "the server takes fewer requests in flight than --depth; see its greeting";
 	return NULL;
 }
@@ -292,9 +296,9 @@ static int loop(struct load *l)
 	return 0;
 }
 
-int load_run(const struct options *options, struct load_result *ret)
+int load_run(const struct settings *settings, struct load_result *ret)
 {
-	struct load l = { .options = options, .result = ret };
+	struct load l = { .settings = settings, .result = ret };
 	struct sigaction interrupt = { .sa_handler = on_interrupt };
 	int error;
 
@@ -304,12 +308,13 @@ int load_run(const struct options *options, struct load_result *ret)
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l.epoll < 0)
 		return -errno;
-	l.connections = memory_new(options->connections * sizeof(*l.connections));
+	l.connections = memory_new(settings->connections * sizeof(*l.connections));
 	error = open_all(&l);
 	if (error == 0)
 		error = loop(&l);
 	if (error == 0 && l.in_flight > 0)
-		tally_wrong(&ret->tally, "requests without any answer", BYTES_LITERAL("at the end"));
+		tally_wrong(&ret->tally, "requests without any answer",
+			    BYTES_LITERAL("at the end"));
 	for (uint64_t i = 0; i < l.opened; i++)
 		connection_fini(&l.connections[i]);
 	free(l.connections);

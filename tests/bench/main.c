@@ -8,14 +8,14 @@
 int main(int argc, char **argv)
 {
 	static struct load_result result; /* histograms are large */
-	struct options options;
+	struct settings settings;
 	int code;
 
-	if (!options_parse(argc, argv, &options, &code))
+	if (!settings_parse(argc, argv, &settings, &code))
 		return code;
-	if (load_run(&options, &result) < 0)
+	if (load_run(&settings, &result) < 0)
 		return 1;
-	(options.json ? report_json : report_text)(&options, &result, stdout);
+	(settings.json ? report_json : report_text)(&settings, &result, stdout);
 	if (fflush(stdout) != 0)
 		return 1;
 	/* Errors are a result; wrong answers and an empty result are failures. */

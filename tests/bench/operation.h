@@ -11,14 +11,14 @@ extern const char *const verb_names[VERB_COUNT];
 
 struct operation {
 	enum verb verb;
-	uint64_t id;      /* unique on its connection; its slot is id % depth */
+	uint64_t id; /* unique on its connection; its slot is id % depth */
 	uint64_t key;
-	uint64_t target;  /* unwatch: the watch's id */
-	uint64_t sent;    /* clock_now_ns() */
-	int64_t value;    /* set: what is set; get, call: the answer expected, where certain */
+	uint64_t target; /* unwatch: the watch's id */
+	uint64_t sent;   /* clock_now_ns() */
+	int64_t value;   /* set: what is set; get, call: the answer expected, where certain */
 	bool in_flight;
-	bool certain;     /* nobody else changes the key, so the answer is known beforehand */
-	uint32_t epoch;   /* the expectation's, see workload.h */
+	bool certain;   /* nobody else changes the key, so the answer is known beforehand */
+	uint32_t epoch; /* the expectation's, see workload.h */
 };
 
 #endif

@@ -5,10 +5,11 @@
 
 #define TEXTS 4096 /* different ones */
 
-static const struct protocol *const rows[] = { &protocol_stage, &protocol_redis, &protocol_redis_hash };
+static const struct protocol *const rows[] = { &protocol_stage, &protocol_redis,
+					       &protocol_redis_hash };
 
 const char *const verb_names[VERB_COUNT] = {
-	[VERB_GET] = "get", [VERB_SET] = "set", [VERB_CALL] = "call",
+	[VERB_GET] = "get",     [VERB_SET] = "set",         [VERB_CALL] = "call",
 	[VERB_WATCH] = "watch", [VERB_UNWATCH] = "unwatch",
 };
 
@@ -27,22 +28,23 @@ const struct protocol *protocol_find(const char *name)
 	return NULL;
 }
 
-struct bytes protocol_text(const struct options *o, int64_t value)
+struct bytes protocol_text(const struct settings *s, int64_t value)
 {
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+	static const char letters[] =
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 	static char *pattern; /* lives as long as the process */
 	uint64_t x = 88172645463325252u;
 
 	if (pattern == NULL) {
-		pattern = memory_new(o->value_size + TEXTS);
-		for (uint64_t i = 0; i < o->value_size + TEXTS; i++) {
+		pattern = memory_new(s->value_size + TEXTS);
+		for (uint64_t i = 0; i < s->value_size + TEXTS; i++) {
 			x ^= x << 13;
 			x ^= x >> 7;
 			x ^= x << 17;
 			pattern[i] = letters[(x >> 32) % 64];
 		}
 	}
-	return (struct bytes){ pattern + (uint64_t)value % TEXTS, o->value_size };
+	return (struct bytes){ pattern + (uint64_t)value % TEXTS, s->value_size };
 }
 
 void protocol_number(struct buffer *out, uint64_t number)

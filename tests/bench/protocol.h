@@ -8,7 +8,7 @@
 #include "common/buffer.h"
 #include "common/bytes.h"
 #include "tests/bench/operation.h"
-#include "tests/bench/options.h"
+#include "tests/bench/settings.h"
 
 enum reply_kind {
 	REPLY_OK,       /* the answer to a request */
@@ -26,13 +26,13 @@ enum value_kind { VALUE_NONE, VALUE_INTEGER, VALUE_TEXT, VALUE_OBJECT, VALUE_OTH
 /* Everything points into the bytes it was read from. */
 struct reply {
 	enum reply_kind kind;
-	bool has_id;         /* false: it answers the oldest request in flight */
+	bool has_id; /* false: it answers the oldest request in flight */
 	uint64_t id;
-	struct bytes code;   /* of errors, ends and byes */
+	struct bytes code; /* of errors, ends and byes */
 	enum value_kind value;
 	int64_t integer;
-	struct bytes text;   /* a text's content; an object as it stands */
-	uint64_t depth;      /* greeting: most requests in flight; 0: not said */
+	struct bytes text; /* a text's content; an object as it stands */
+	uint64_t depth;    /* greeting: most requests in flight; 0: not said */
 };
 
 struct protocol {
@@ -42,11 +42,11 @@ struct protocol {
 	bool watches; /* it has VERB_WATCH and VERB_UNWATCH */
 
 	/* Appends the request. */
-	void (*request)(const struct options *o, const struct operation *op, struct buffer *out);
+	void (*request)(const struct settings *s, const struct operation *op, struct buffer *out);
 
 	/* Reads one reply from the front: the bytes it takes, 0 where it is not all there
 	 * yet, -EPROTO where this is no such protocol. */
-	ssize_t (*reply)(const struct options *o, struct bytes unread, struct reply *ret);
+	ssize_t (*reply)(const struct settings *s, struct bytes unread, struct reply *ret);
 };
 
 extern const struct protocol protocol_stage, protocol_redis, protocol_redis_hash;
@@ -55,9 +55,9 @@ extern const struct protocol protocol_stage, protocol_redis, protocol_redis_hash
 const struct protocol *protocol_find(const char *name);
 const struct protocol *protocol_row(unsigned i);
 
-/* The text of options.value_size bytes that stands for a value; looks random, so that
+/* The text of settings.value_size bytes that stands for a value; looks random, so that
  * compression does not flatter anybody. Letters and digits only. */
-struct bytes protocol_text(const struct options *o, int64_t value);
+struct bytes protocol_text(const struct settings *s, int64_t value);
 
 /* Appends a decimal number; requests are written so often that printf would show. */
 void protocol_number(struct buffer *out, uint64_t number);

@@ -33,13 +33,14 @@ static void number_bulk(struct buffer *out, uint64_t number)
 }
 
 /* `ADDRESS.KEY`, or `ADDRESS.KEY.FIELD` where a field is given. */
-static void key_bulk(const struct options *o, const struct operation *op, const char *field,
-                     struct buffer *out)
+static void key_bulk(const struct settings *s, const struct operation *op, const char *field,
+		     struct buffer *out)
 {
 	buffer_append_text(out, "$");
-	protocol_number(out, strlen(o->address) + 1 + decimals(op->key) + (field ? 1 + strlen(field) : 0));
+	protocol_number(out, strlen(s->address) + 1 + decimals(op->key) +
+				     (field ? 1 + strlen(field) : 0));
 	buffer_append_text(out, "\r\n");
-	buffer_append_text(out, o->address);
+	buffer_append_text(out, s->address);
 	buffer_append_text(out, ".");
 	protocol_number(out, op->key);
 	if (field != NULL) {
@@ -49,68 +50,71 @@ static void key_bulk(const struct options *o, const struct operation *op, const 
 	buffer_append_text(out, "\r\n");
 }
 
-static void value_bulk(const struct options *o, const struct operation *op, struct buffer *out)
+static void value_bulk(const struct settings *s, const struct operation *op, struct buffer *out)
 {
-	if (o->value_size > 0)
-		bulk(out, protocol_text(o, op->value));
+	if (s->value_size > 0)
+		bulk(out, protocol_text(s, op->value));
 	else
 		number_bulk(out, (uint64_t)op->value);
 }
 
-static const char *property(const struct options *o, const struct operation *op)
+static const char *property(const struct settings *s, const struct operation *op)
 {
-	return op->verb == VERB_CALL ? o->property : options_property(o);
+	return op->verb == VERB_CALL ? s->property : settings_property(s);
 }
 
 /* A property is a key of its own. */
-static void request_strings(const struct options *o, const struct operation *op, struct buffer *out)
+static void request_strings(const struct settings *s, const struct operation *op,
+			    struct buffer *out)
 {
 	static const char *const commands[VERB_COUNT] = {
-		[VERB_GET] = "*2\r\n$3\r\nGET\r\n", [VERB_SET] = "*3\r\n$3\r\nSET\r\n",
+		[VERB_GET] = "*2\r\n$3\r\nGET\r\n",
+		[VERB_SET] = "*3\r\n$3\r\nSET\r\n",
 		[VERB_CALL] = "*2\r\n$4\r\nINCR\r\n",
 	};
 
 	buffer_append_text(out, commands[op->verb]);
-	key_bulk(o, op, property(o, op), out);
+	key_bulk(s, op, property(s, op), out);
 	if (op->verb == VERB_SET)
-		value_bulk(o, op, out);
+		value_bulk(s, op, out);
 }
 
 /* An actor is a hash, a property its field. */
-static void request_hashes(const struct options *o, const struct operation *op, struct buffer *out)
+static void request_hashes(const struct settings *s, const struct operation *op, struct buffer *out)
 {
 	static const char *const commands[VERB_COUNT] = {
-		[VERB_GET] = "*3\r\n$4\r\nHGET\r\n", [VERB_SET] = "*4\r\n$4\r\nHSET\r\n",
+		[VERB_GET] = "*3\r\n$4\r\nHGET\r\n",
+		[VERB_SET] = "*4\r\n$4\r\nHSET\r\n",
 		[VERB_CALL] = "*4\r\n$7\r\nHINCRBY\r\n",
 	};
 
 	buffer_append_text(out, commands[op->verb]);
-	key_bulk(o, op, NULL, out);
-	bulk(out, bytes_of(property(o, op)));
+	key_bulk(s, op, NULL, out);
+	bulk(out, bytes_of(property(s, op)));
 	if (op->verb == VERB_SET)
-		value_bulk(o, op, out);
+		value_bulk(s, op, out);
 	else if (op->verb == VERB_CALL)
 		bulk(out, BYTES_LITERAL("1"));
 }
 
 /* `$5\r\nhello\r\n`: the content is what a get answers; absent is what a new actor has. */
-static ssize_t bulk_reply(const struct options *o, struct bytes unread, size_t head, int64_t length,
-                          struct reply *ret)
+static ssize_t bulk_reply(const struct settings *s, struct bytes unread, size_t head,
+			  int64_t length, struct reply *ret)
 {
 	if (length < 0) {
-		ret->value = o->value_size > 0 ? VALUE_TEXT : VALUE_INTEGER;
+		ret->value = s->value_size > 0 ? VALUE_TEXT : VALUE_INTEGER;
 		return (ssize_t)head;
 	}
 	if (unread.len - head < (size_t)length + 2)
 		return 0;
 	ret->text = (struct bytes){ unread.data + head, (size_t)length };
 	ret->value = VALUE_TEXT;
-	if (o->value_size == 0 && protocol_integer(ret->text, &ret->integer))
+	if (s->value_size == 0 && protocol_integer(ret->text, &ret->integer))
 		ret->value = VALUE_INTEGER;
 	return (ssize_t)head + length + 2;
 }
 
-static ssize_t reply(const struct options *o, struct bytes unread, struct reply *ret)
+static ssize_t reply(const struct settings *s, struct bytes unread, struct reply *ret)
 {
 	const char *end = unread.len ? memchr(unread.data, '\n', unread.len) : NULL;
 	const char *space;
@@ -131,7 +135,8 @@ static ssize_t reply(const struct options *o, struct bytes unread, struct reply 
 	case '-':
 		space = memchr(line.data, ' ', line.len);
 		r.kind = REPLY_ERROR;
-		r.code = (struct bytes){ line.data, space ? (size_t)(space - line.data) : line.len };
+		r.code =
+			(struct bytes){ line.data, space ? (size_t)(space - line.data) : line.len };
 		break;
 	case ':':
 		r.value = VALUE_INTEGER;
@@ -141,7 +146,7 @@ static ssize_t reply(const struct options *o, struct bytes unread, struct reply 
 	case '$':
 		if (!protocol_integer(line, &length))
 			return -EPROTO;
-		used = bulk_reply(o, unread, (size_t)used, length, &r);
+		used = bulk_reply(s, unread, (size_t)used, length, &r);
 		break;
 	default:
 		return -EPROTO;
@@ -152,11 +157,17 @@ static ssize_t reply(const struct options *o, struct bytes unread, struct reply 
 }
 
 const struct protocol protocol_redis = {
-	.name = "redis", .help = "redis-server with GET, SET, INCR", .port = 6379,
-	.request = request_strings, .reply = reply,
+	.name = "redis",
+	.help = "redis-server with GET, SET, INCR",
+	.port = 6379,
+	.request = request_strings,
+	.reply = reply,
 };
 
 const struct protocol protocol_redis_hash = {
-	.name = "redis-hash", .help = "redis-server with HGET, HSET, HINCRBY", .port = 6379,
-	.request = request_hashes, .reply = reply,
+	.name = "redis-hash",
+	.help = "redis-server with HGET, HSET, HINCRBY",
+	.port = 6379,
+	.request = request_hashes,
+	.reply = reply,
 };

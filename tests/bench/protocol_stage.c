@@ -4,39 +4,39 @@
 #include "tests/bench/protocol.h"
 
 /* `ID VERB ADDRESS.KEY MEMBER` */
-static void head(const struct options *o, const struct operation *op, const char *member,
-                 struct buffer *out)
+static void head(const struct settings *s, const struct operation *op, const char *member,
+		 struct buffer *out)
 {
 	protocol_number(out, op->id);
 	buffer_append_text(out, " ");
 	buffer_append_text(out, verb_names[op->verb]);
 	buffer_append_text(out, " ");
-	buffer_append_text(out, o->address);
+	buffer_append_text(out, s->address);
 	buffer_append_text(out, ".");
 	protocol_number(out, op->key);
 	buffer_append_text(out, " ");
 	buffer_append_text(out, member);
 }
 
-static void request(const struct options *o, const struct operation *op, struct buffer *out)
+static void request(const struct settings *s, const struct operation *op, struct buffer *out)
 {
 	switch (op->verb) {
 	case VERB_GET:
 	case VERB_WATCH:
-		head(o, op, options_property(o), out);
+		head(s, op, settings_property(s), out);
 		break;
 	case VERB_SET:
-		head(o, op, options_property(o), out);
-		buffer_append_text(out, o->value_size > 0 ? " \"" : " ");
-		if (o->value_size > 0)
-			buffer_append_bytes(out, protocol_text(o, op->value));
+		head(s, op, settings_property(s), out);
+		buffer_append_text(out, s->value_size > 0 ? " \"" : " ");
+		if (s->value_size > 0)
+			buffer_append_bytes(out, protocol_text(s, op->value));
 		else
 			protocol_number(out, (uint64_t)op->value);
-		if (o->value_size > 0)
+		if (s->value_size > 0)
 			buffer_append_text(out, "\"");
 		break;
 	case VERB_CALL:
-		head(o, op, o->method, out);
+		head(s, op, s->method, out);
 		buffer_append_text(out, " [1]");
 		break;
 	case VERB_UNWATCH:
@@ -117,7 +117,8 @@ static int notice(struct bytes line, struct reply *ret)
 		ret->depth = advertised(line);
 	} else if (bytes_equal(kind, BYTES_LITERAL("ping"))) {
 		ret->kind = REPLY_PING;
-	} else if (bytes_equal(kind, BYTES_LITERAL("err")) || bytes_equal(kind, BYTES_LITERAL("bye"))) {
+	} else if (bytes_equal(kind, BYTES_LITERAL("err")) ||
+		   bytes_equal(kind, BYTES_LITERAL("bye"))) {
 		ret->kind = REPLY_BYE;
 		ret->code = word(&line);
 	} else if (!bytes_equal(kind, BYTES_LITERAL("drain"))) {
@@ -128,9 +129,14 @@ static int notice(struct bytes line, struct reply *ret)
 
 static int answer(struct bytes id, struct bytes line, struct reply *ret)
 {
-	static const struct { const char *word; enum reply_kind kind; bool code; } words[] = {
-		{ "ok", REPLY_OK, false },     { "err", REPLY_ERROR, true }, { "evt", REPLY_EVENT, false },
-		{ "snap", REPLY_EVENT, false }, { "end", REPLY_END, true },
+	static const struct {
+		const char *word;
+		enum reply_kind kind;
+		bool code;
+	} words[] = {
+		{ "ok", REPLY_OK, false },     { "err", REPLY_ERROR, true },
+		{ "evt", REPLY_EVENT, false }, { "snap", REPLY_EVENT, false },
+		{ "end", REPLY_END, true },
 	};
 	struct bytes kind = word(&line);
 	int64_t number;
@@ -152,14 +158,14 @@ static int answer(struct bytes id, struct bytes line, struct reply *ret)
 	return -EPROTO;
 }
 
-static ssize_t reply(const struct options *o, struct bytes unread, struct reply *ret)
+static ssize_t reply(const struct settings *s, struct bytes unread, struct reply *ret)
 {
 	const char *end = unread.len ? memchr(unread.data, '\n', unread.len) : NULL;
 	struct bytes line, id;
 	struct reply r = { 0 };
 	int error;
 
-	(void)o;
+	(void)s;
 	if (end == NULL)
 		return 0;
 	line = (struct bytes){ unread.data, (size_t)(end - unread.data) };
@@ -172,6 +178,11 @@ static ssize_t reply(const struct options *o, struct bytes unread, struct reply 
 }
 
 const struct protocol protocol_stage = {
-	.name = "stage", .help = "Stage's client protocol", .port = 51463,
-	.greets = true, .watches = true, .request = request, .reply = reply,
+	.name = "stage",
+	.help = "Stage's client protocol",
+	.port = 51463,
+	.greets = true,
+	.watches = true,
+	.request = request,
+	.reply = reply,
 };

@@ -3,8 +3,13 @@
 
 #include "tests/bench/protocol.h"
 
-static const struct { const char *label, *name; double quantile; } quantiles[] = {
-	{ "p50", "p50", 0.5 }, { "p99", "p99", 0.99 }, { "p99.9", "p999", 0.999 },
+static const struct {
+	const char *label, *name;
+	double quantile;
+} quantiles[] = {
+	{ "p50", "p50", 0.5 },
+	{ "p99", "p99", 0.99 },
+	{ "p99.9", "p999", 0.999 },
 };
 #define QUANTILES (sizeof(quantiles) / sizeof(quantiles[0]))
 
@@ -43,28 +48,29 @@ static const char *grouped(uint64_t n)
 
 /* --- For people -------------------------------------------------------------------- */
 
-static void text_head(const struct options *o, const struct load_result *r, FILE *out)
+static void text_head(const struct settings *s, const struct load_result *r, FILE *out)
 {
 	const char *comma = "";
 
-	fprintf(out, "%s on %s:%u: %llu connections, %llu in flight on each, %llu keys%s, ", o->protocol->name,
-	        o->host, (unsigned)o->port, (unsigned long long)o->connections,
-	        (unsigned long long)o->depth, (unsigned long long)o->keys,
-	        o->own_keys ? " that each belong to one connection" : "");
+	fprintf(out, "%s on %s:%u: %llu connections, %llu in flight on each, %llu keys%s, ",
+		s->protocol->name, s->host, (unsigned)s->port, (unsigned long long)s->connections,
+		(unsigned long long)s->depth, (unsigned long long)s->keys,
+		s->own_keys ? " that each belong to one connection" : "");
 	for (unsigned v = 0; v < VERB_COUNT; v++) {
-		if (o->mix[v] == 0)
+		if (s->mix[v] == 0)
 			continue;
-		fprintf(out, "%s%u %% %s", comma, o->mix[v], verb_names[v]);
+		fprintf(out, "%s%u %% %s", comma, s->mix[v], verb_names[v]);
 		comma = ", ";
 	}
-	if (o->value_size > 0)
-		fprintf(out, ", texts of %llu bytes", (unsigned long long)o->value_size);
-	fprintf(out, "; %.1f s after %.1f s of warm-up\n\n", seconds_of(r), o->warm_up);
+	if (s->value_size > 0)
+		fprintf(out, ", texts of %llu bytes", (unsigned long long)s->value_size);
+	fprintf(out, "; %.1f s after %.1f s of warm-up\n\n", seconds_of(r), s->warm_up);
 }
 
 static void text_row(const char *name, const struct histogram *h, double seconds, FILE *out)
 {
-	fprintf(out, "%-12s %14s %12s", name, grouped(h->count), grouped((uint64_t)per((double)h->count, seconds)));
+	fprintf(out, "%-12s %14s %12s", name, grouped(h->count),
+		grouped((uint64_t)per((double)h->count, seconds)));
 	for (size_t i = 0; i < QUANTILES; i++)
 		fprintf(out, " %10.1f", quantile_us(h, quantiles[i].quantile));
 	fprintf(out, " %10.1f\n", (double)h->max / 1e3);
@@ -80,21 +86,24 @@ static void text_server(const struct load_result *r, FILE *out)
 		double spent = (double)p->nanoseconds;
 
 		fprintf(out, "  %-16.16s %8.3f %12.3f %10.2f\n", p->name, spent / 1e9,
-		        per(spent / 1e3, operations), per(spent / 1e9, seconds_of(r)));
+			per(spent / 1e3, operations), per(spent / 1e9, seconds_of(r)));
 	}
-	fprintf(out, "%-12s %14.3f %12.3f %10.2f\n", "all", total / 1e9, per(total / 1e3, operations),
-	        per(total / 1e9, seconds_of(r)));
-	fprintf(out, "%s operations per second of server CPU\n", grouped((uint64_t)per(operations, total / 1e9)));
+	fprintf(out, "%-12s %14.3f %12.3f %10.2f\n", "all", total / 1e9,
+		per(total / 1e3, operations), per(total / 1e9, seconds_of(r)));
+	fprintf(out, "%s operations per second of server CPU\n",
+		grouped((uint64_t)per(operations, total / 1e9)));
 	if (r->server.gone > 0)
-		fprintf(out, "%u processes of the server ended during the measurement; their time is missing\n",
-		        r->server.gone);
+		fprintf(out,
+			"%u processes of the server ended during the measurement; their time is "
+			"missing\n",
+			r->server.gone);
 }
 
-void report_text(const struct options *o, const struct load_result *r, FILE *out)
+void report_text(const struct settings *s, const struct load_result *r, FILE *out)
 {
 	const struct tally *t = &r->tally;
 
-	text_head(o, r, out);
+	text_head(s, r, out);
 	fprintf(out, "%-12s %14s %12s", "", "operations", "per second");
 	for (size_t i = 0; i < QUANTILES; i++)
 		fprintf(out, " %7s us", quantiles[i].label);
@@ -105,10 +114,11 @@ void report_text(const struct options *o, const struct load_result *r, FILE *out
 	text_row("all", &t->all, seconds_of(r), out);
 	if (t->events > 0)
 		fprintf(out, "%-12s %14s %12s\n", "events", grouped(t->events),
-		        grouped((uint64_t)per((double)t->events, seconds_of(r))));
-	if (o->pid_count > 0)
+			grouped((uint64_t)per((double)t->events, seconds_of(r))));
+	if (s->pid_count > 0)
 		text_server(r, out);
-	fprintf(out, "\n%-12s %14.2f CPUs\n", "generator", per((double)r->generator / 1e9, seconds_of(r)));
+	fprintf(out, "\n%-12s %14.2f CPUs\n", "generator",
+		per((double)r->generator / 1e9, seconds_of(r)));
 	fprintf(out, "%-12s %14s\n", "errors", grouped(t->error_count));
 	for (unsigned i = 0; i < t->code_count; i++)
 		fprintf(out, "  %-10s %14s\n", t->errors[i].code, grouped(t->errors[i].count));
@@ -117,15 +127,17 @@ void report_text(const struct options *o, const struct load_result *r, FILE *out
 
 /* --- For programs ------------------------------------------------------------------- */
 
-static void json_options(const struct options *o, FILE *out)
+static void json_options(const struct settings *s, FILE *out)
 {
-	fprintf(out, "\"protocol\":\"%s\",\"connections\":%llu,\"depth\":%llu,\"keys\":%llu,\"own_keys\":%s,",
-	        o->protocol->name, (unsigned long long)o->connections, (unsigned long long)o->depth,
-	        (unsigned long long)o->keys, o->own_keys ? "true" : "false");
-	fprintf(out, "\"value_size\":%llu,\"seed\":%llu,\"mix\":{", (unsigned long long)o->value_size,
-	        (unsigned long long)o->seed);
+	fprintf(out,
+		"\"protocol\":\"%s\",\"connections\":%llu,\"depth\":%llu,\"keys\":%llu,\"own_"
+		"keys\":%s,",
+		s->protocol->name, (unsigned long long)s->connections, (unsigned long long)s->depth,
+		(unsigned long long)s->keys, s->own_keys ? "true" : "false");
+	fprintf(out, "\"value_size\":%llu,\"seed\":%llu,\"mix\":{",
+		(unsigned long long)s->value_size, (unsigned long long)s->seed);
 	for (unsigned v = 0; v <= VERB_WATCH; v++)
-		fprintf(out, "%s\"%s\":%u", v ? "," : "", verb_names[v], o->mix[v]);
+		fprintf(out, "%s\"%s\":%u", v ? "," : "", verb_names[v], s->mix[v]);
 	fprintf(out, "}");
 }
 
@@ -133,35 +145,40 @@ static void json_latency(const struct histogram *h, FILE *out)
 {
 	fprintf(out, "{\"operations\":%llu", (unsigned long long)h->count);
 	for (size_t i = 0; i < QUANTILES; i++)
-		fprintf(out, ",\"%s_us\":%.2f", quantiles[i].name, quantile_us(h, quantiles[i].quantile));
+		fprintf(out, ",\"%s_us\":%.2f", quantiles[i].name,
+			quantile_us(h, quantiles[i].quantile));
 	fprintf(out, ",\"max_us\":%.2f,\"mean_us\":%.2f}", (double)h->max / 1e3,
-	        per((double)h->sum / 1e3, (double)h->count));
+		per((double)h->sum / 1e3, (double)h->count));
 }
 
 static void json_server(const struct load_result *r, FILE *out)
 {
 	double total = (double)cpu_total(&r->server), operations = (double)r->tally.all.count;
 
-	fprintf(out, "{\"cpu_seconds\":%.6f,\"cpu_us_per_operation\":%.4f,\"operations_per_cpu_second\":%.1f,"
-	             "\"gone\":%u,\"processes\":[",
-	        total / 1e9, per(total / 1e3, operations), per(operations, total / 1e9), r->server.gone);
+	fprintf(out,
+		"{\"cpu_seconds\":%.6f,\"cpu_us_per_operation\":%.4f,\"operations_per_cpu_second\":"
+		"%.1f,"
+		"\"gone\":%u,\"processes\":[",
+		total / 1e9, per(total / 1e3, operations), per(operations, total / 1e9),
+		r->server.gone);
 	for (unsigned i = 0; i < r->server.count; i++)
 		fprintf(out, "%s{\"pid\":%d,\"name\":\"%s\",\"cpu_seconds\":%.6f}", i ? "," : "",
-		        (int)r->server.processes[i].pid, r->server.processes[i].name,
-		        (double)r->server.processes[i].nanoseconds / 1e9);
+			(int)r->server.processes[i].pid, r->server.processes[i].name,
+			(double)r->server.processes[i].nanoseconds / 1e9);
 	fprintf(out, "]}");
 }
 
-void report_json(const struct options *o, const struct load_result *r, FILE *out)
+void report_json(const struct settings *s, const struct load_result *r, FILE *out)
 {
 	const struct tally *t = &r->tally;
 	double seconds = seconds_of(r);
 	bool first = true;
 
 	fprintf(out, "{");
-	json_options(o, out);
-	fprintf(out, ",\"seconds\":%.6f,\"operations\":%llu,\"operations_per_second\":%.1f,\"all\":", seconds,
-	        (unsigned long long)t->all.count, per((double)t->all.count, seconds));
+	json_options(s, out);
+	fprintf(out,
+		",\"seconds\":%.6f,\"operations\":%llu,\"operations_per_second\":%.1f,\"all\":",
+		seconds, (unsigned long long)t->all.count, per((double)t->all.count, seconds));
 	json_latency(&t->all, out);
 	fprintf(out, ",\"verbs\":{");
 	for (unsigned v = 0; v < VERB_COUNT; v++) {
@@ -173,13 +190,14 @@ void report_json(const struct options *o, const struct load_result *r, FILE *out
 	}
 	fprintf(out, "},\"events\":%llu,\"errors\":{", (unsigned long long)t->events);
 	for (unsigned i = 0; i < t->code_count; i++)
-		fprintf(out, "%s\"%s\":%llu", i ? "," : "", t->errors[i].code, (unsigned long long)t->errors[i].count);
-	fprintf(out, "},\"error_count\":%llu,\"wrong\":%llu,\"server\":", (unsigned long long)t->error_count,
-	        (unsigned long long)t->wrong);
-	if (o->pid_count > 0)
+		fprintf(out, "%s\"%s\":%llu", i ? "," : "", t->errors[i].code,
+			(unsigned long long)t->errors[i].count);
+	fprintf(out, "},\"error_count\":%llu,\"wrong\":%llu,\"server\":",
+		(unsigned long long)t->error_count, (unsigned long long)t->wrong);
+	if (s->pid_count > 0)
 		json_server(r, out);
 	else
 		fprintf(out, "null");
-	fprintf(out, ",\"generator\":{\"cpu_seconds\":%.6f,\"load\":%.4f}}\n", (double)r->generator / 1e9,
-	        per((double)r->generator / 1e9, seconds));
+	fprintf(out, ",\"generator\":{\"cpu_seconds\":%.6f,\"load\":%.4f}}\n",
+		(double)r->generator / 1e9, per((double)r->generator / 1e9, seconds));
 }

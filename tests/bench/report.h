@@ -6,7 +6,7 @@
 
 #include "tests/bench/load.h"
 
-void report_text(const struct options *options, const struct load_result *result, FILE *out);
-void report_json(const struct options *options, const struct load_result *result, FILE *out);
+void report_text(const struct settings *settings, const struct load_result *result, FILE *out);
+void report_json(const struct settings *settings, const struct load_result *result, FILE *out);
 
 #endif

@@ -35,7 +35,7 @@ def bench(*options):
 def measured(fake, *options):
     """The exit code, the figures and the complaints of a short run."""
     done = bench("--port", str(fake.port), "--json", "--time", "0.5", "--warm-up", "0.1",
-                 "--connections", "10", "--depth", "8", "--keys", "100", *options)
+                 "--patience", "2", "--connections", "10", "--depth", "8", "--keys", "100", *options)
     return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
 
 
@@ -145,11 +145,11 @@ class Wrong(unittest.TestCase):
         self.assertEqual(sum(v["operations"] for v in figures["verbs"].values()),
                          figures["operations"])
 
-    def test_lost_connections(self):
+    def test_lost_connections_are_errors_and_the_others_go_on(self):
         with Fake("hangs up") as fake:
-            _, figures, complaints = measured(fake, "--time", "3", "--no-fill")
-        self.assertTrue(figures is None and "closed all connections" in complaints
-                        or figures["errors"]["closed"] > 0)
+            _, figures, _ = measured(fake)
+        self.assertGreaterEqual(figures["errors"]["closed"], 3)
+        self.assertGreater(figures["operations"], 1000)
 
     def test_nobody_there(self):
         with Fake() as fake:

@@ -21,7 +21,8 @@ void tally_error(struct tally *t, struct bytes code)
 	unsigned i;
 
 	for (i = 0; i < code.len && i < sizeof(name) - 1; i++)
-		name[i] = isalnum((unsigned char)code.data[i]) || code.data[i] == '-' ? code.data[i] : '?';
+		name[i] = isalnum((unsigned char)code.data[i]) || code.data[i] == '-' ? code.data[i]
+										      : '?';
 	if (i > 0)
 		name[i] = '\0';
 	t->error_count++;

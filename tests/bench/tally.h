@@ -16,9 +16,9 @@ struct tally_error {
 };
 
 struct tally {
-	bool measuring;                     /* operations and events count only now */
-	uint64_t started, ended;            /* clock_now_ns() */
-	struct histogram all;               /* nanoseconds; its count is the operations' */
+	bool measuring;          /* operations and events count only now */
+	uint64_t started, ended; /* clock_now_ns() */
+	struct histogram all;    /* nanoseconds; its count is the operations' */
 	struct histogram verbs[VERB_COUNT];
 	uint64_t events;
 	/* Of the whole run, filling and warm-up included: a bad start should show. */

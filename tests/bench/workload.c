@@ -10,21 +10,23 @@
 /* The connection's own keys are index, index + connections, …: number i of them. */
 static uint64_t own_count(const struct workload *w)
 {
-	const struct options *o = w->options;
+	const struct settings *s = w->settings;
 
-	return w->index < o->keys ? (o->keys - w->index - 1) / o->connections + 1 : 0;
+	return w->index < s->keys ? (s->keys - w->index - 1) / s->connections + 1 : 0;
 }
 
-void workload_init(struct workload *w, const struct options *options, uint64_t index)
+void workload_init(struct workload *w, const struct settings *settings, uint64_t index)
 {
-	uint64_t x = options->seed * 0x9e3779b97f4a7c15u + index;
+	uint64_t x = settings->seed * 0x9e3779b97f4a7c15u + index;
 
 	/* splitmix64, so that neighbouring seeds and connections have nothing in common */
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
 	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
 	x ^= x >> 31;
-	*w = (struct workload){ .options = options, .random = x ? x : 1, .index = index, .fill = index };
-	if (options->own_keys) {
+	*w = (struct workload){
+		.settings = settings, .random = x ? x : 1, .index = index, .fill = index
+	};
+	if (settings->own_keys) {
 		w->numbers = memory_new(own_count(w) * sizeof(*w->numbers));
 		w->texts = memory_new(own_count(w) * sizeof(*w->texts));
 	}
@@ -47,11 +49,11 @@ static uint64_t draw(struct workload *w, uint64_t below)
 
 static struct expectation *expectation(const struct workload *w, const struct operation *op)
 {
-	uint64_t i = op->key / w->options->connections;
+	uint64_t i = op->key / w->settings->connections;
 
 	if (w->numbers == NULL)
 		return NULL;
-	return w->options->value_size > 0 && op->verb != VERB_CALL ? &w->texts[i] : &w->numbers[i];
+	return w->settings->value_size > 0 && op->verb != VERB_CALL ? &w->texts[i] : &w->numbers[i];
 }
 
 /* Brings the expectation to where it is once the operation has run. */
@@ -76,32 +78,33 @@ static void expect(struct workload *w, struct operation *op)
 
 void workload_next(struct workload *w, struct operation *op)
 {
-	const struct options *o = w->options;
+	const struct settings *s = w->settings;
 	uint64_t lot = draw(w, 100);
 
-	for (op->verb = VERB_GET; lot >= o->mix[op->verb]; op->verb++)
-		lot -= o->mix[op->verb];
-	op->key = o->own_keys ? w->index + draw(w, own_count(w)) * o->connections : draw(w, o->keys);
+	for (op->verb = VERB_GET; lot >= s->mix[op->verb]; op->verb++)
+		lot -= s->mix[op->verb];
+	op->key =
+		s->own_keys ? w->index + draw(w, own_count(w)) * s->connections : draw(w, s->keys);
 	op->value = (int64_t)draw(w, VALUES);
 	expect(w, op);
 }
 
 bool workload_fill(struct workload *w, struct operation *op)
 {
-	if (w->fill >= w->options->keys)
+	if (w->fill >= w->settings->keys)
 		return false;
-	op->verb = w->options->mix[VERB_SET] > 0 ? VERB_SET : VERB_GET;
+	op->verb = w->settings->mix[VERB_SET] > 0 ? VERB_SET : VERB_GET;
 	op->key = w->fill;
 	op->value = (int64_t)draw(w, VALUES);
-	w->fill += w->options->connections;
+	w->fill += w->settings->connections;
 	expect(w, op);
 	return true;
 }
 
 /* An object that names the watched property, as snapshots and events do. */
-static bool names_property(const struct options *o, const struct reply *reply)
+static bool names_property(const struct settings *s, const struct reply *reply)
 {
-	const char *name = options_property(o), *end = reply->text.data + reply->text.len;
+	const char *name = settings_property(s), *end = reply->text.data + reply->text.len;
 	const char *at = reply->text.data;
 	size_t n = strlen(name);
 
@@ -115,17 +118,17 @@ static bool names_property(const struct options *o, const struct reply *reply)
 	return false;
 }
 
-static const char *check_value(struct workload *w, const struct operation *op, const struct reply *reply,
-                               bool learn)
+static const char *check_value(struct workload *w, const struct operation *op,
+			       const struct reply *reply, bool learn)
 {
-	const struct options *o = w->options;
+	const struct settings *s = w->settings;
 	struct expectation *e = expectation(w, op);
-	bool text = op->verb == VERB_GET && o->value_size > 0;
+	bool text = op->verb == VERB_GET && s->value_size > 0;
 
 	if (reply->value != (text ? VALUE_TEXT : VALUE_INTEGER))
 		return "not the kind of value that was asked for";
 	/* An empty text is what an actor has that nobody has set yet. */
-	if (text && reply->text.len != o->value_size && reply->text.len != 0)
+	if (text && reply->text.len != s->value_size && reply->text.len != 0)
 		return "a text of another length";
 	if (e == NULL || e->epoch != op->epoch)
 		return NULL;
@@ -136,20 +139,23 @@ static const char *check_value(struct workload *w, const struct operation *op, c
 		}
 		return NULL;
 	}
-	if (text ? !bytes_equal(reply->text, protocol_text(o, op->value)) : reply->integer != op->value)
+	if (text ? !bytes_equal(reply->text, protocol_text(s, op->value))
+		 : reply->integer != op->value)
 		return "not the value that this connection left there";
 	return NULL;
 }
 
-const char *workload_check(struct workload *w, const struct operation *op, const struct reply *reply,
-                           bool learn)
+const char *workload_check(struct workload *w, const struct operation *op,
+			   const struct reply *reply, bool learn)
 {
 	switch (op->verb) {
 	case VERB_GET:
 	case VERB_CALL:
 		return check_value(w, op, reply, learn);
 	case VERB_WATCH:
-		return names_property(w->options, reply) ? NULL : "a snapshot without the watched property";
+		return names_property(w->settings, reply)
+			       ? NULL
+			       : "a snapshot without the watched property";
 	case VERB_SET:
 	case VERB_UNWATCH:
 	case VERB_COUNT:

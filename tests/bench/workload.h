@@ -14,15 +14,15 @@ struct expectation {
 };
 
 struct workload {
-	const struct options *options;
+	const struct settings *settings;
 	uint64_t random;
-	uint64_t index;               /* of the connection */
-	uint64_t fill;                /* next key to fill: index, index + connections, … */
-	struct expectation *numbers;  /* own_keys: one for each own key, else NULL */
-	struct expectation *texts;    /* the same for the text property */
+	uint64_t index;              /* of the connection */
+	uint64_t fill;               /* next key to fill: index, index + connections, … */
+	struct expectation *numbers; /* own_keys: one for each own key, else NULL */
+	struct expectation *texts;   /* the same for the text property */
 };
 
-void workload_init(struct workload *w, const struct options *options, uint64_t index);
+void workload_init(struct workload *w, const struct settings *settings, uint64_t index);
 void workload_fini(struct workload *w);
 
 /* Verb, key and value of the next request at random; leaves op's other fields alone. */
@@ -34,8 +34,8 @@ bool workload_fill(struct workload *w, struct operation *op);
 
 /* NULL, or what is wrong with the (positive) answer (static). learn: nothing else was
  * under way for the key, so the answer is what is expected from here on. */
-const char *workload_check(struct workload *w, const struct operation *op, const struct reply *reply,
-                           bool learn);
+const char *workload_check(struct workload *w, const struct operation *op,
+			   const struct reply *reply, bool learn);
 
 /* The operation failed: it may have happened or not. */
 void workload_failed(struct workload *w, const struct operation *op);
