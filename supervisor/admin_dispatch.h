@@ -1,0 +1,21 @@
+/* The word of an admin command -> its handler. */
+#ifndef SUPERVISOR_ADMIN_DISPATCH_H
+#define SUPERVISOR_ADMIN_DISPATCH_H
+
+#include "supervisor/admin_run.h"
+
+/* NULL where this version has none. */
+admin_handler admin_dispatch_find(struct bytes word);
+
+void admin_status(struct admin_run *run);   /* admin_status.c */
+void admin_check_node(struct admin_run *run); /* admin_health.c */
+void admin_workers(struct admin_run *run);  /* admin_workers.c */
+void admin_actors(struct admin_run *run);   /* admin_actors.c */
+void admin_sessions(struct admin_run *run); /* admin_actors.c */
+void admin_inspect(struct admin_run *run);  /* admin_inspect.c */
+void admin_reload(struct admin_run *run);   /* admin_reload.c */
+void admin_help(struct admin_run *run);     /* admin_help.c */
+void admin_config(struct admin_run *run);   /* admin_config.c */
+void admin_shards(struct admin_run *run);   /* admin_shards.c */
+
+#endif

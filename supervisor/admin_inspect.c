@@ -1,0 +1,83 @@
+/* Owns the admin command `inspect`: everything the owner of an actor knows about it. */
+#include <stdio.h>
+
+#include "common/hash.h"
+#include "proto/address.h"
+#include "proto/msgpack.h"
+#include "supervisor/admin_dispatch.h"
+
+static const struct admin_column columns[] = {
+	{ "address", 0 }, { "class", 0 }, { "node", 0 },    { "worker", 0 },     { "shard", 0 },
+	{ "epoch", 0 },   { "version", 0 }, { "state", 0 }, { "properties", 0 }, { "mailbox", 0 },
+	{ "watchers", 0 }, { "last_errors", 0 }, { NULL, 0 },
+};
+
+static void write_facts(struct admin_run *run, struct bytes child_row, uint32_t worker)
+{
+	struct buffer *row;
+	uint32_t count = 0;
+
+	while (columns[count].key != NULL)
+		count++;
+	row = admin_table_row(&run->table, count);
+	for (const struct admin_column *c = columns; c->key != NULL; c++) {
+		if (strcmp(c->key, "address") == 0)
+			admin_pair_value(row, "address", admin_row_get(child_row, "address"));
+		else if (strcmp(c->key, "node") == 0)
+			admin_pair_text(row, "node", run->node->config.node.name);
+		else if (strcmp(c->key, "worker") == 0)
+			admin_pair_uint(row, "worker", worker);
+		else
+			admin_pair_value(row, c->key, admin_row_get(child_row, c->key));
+	}
+}
+
+/* A worker's refusal reads `CODE` or `CODE text`. */
+static void refuse(struct admin_run *run, struct bytes error)
+{
+	char text[400];
+	int n = error.len < ADDRESS_MAX ? (int)error.len : ADDRESS_MAX;
+
+	snprintf(text, sizeof(text), "%.*s: %.*s", (int)run->command.arguments[0].len,
+	         run->command.arguments[0].data, n, error.data);
+	admin_run_fail(run, ADMIN_NEGATIVE, "no-actor", text);
+}
+
+static void on_answer(struct query *q)
+{
+	struct admin_run *run = q->owner;
+	const struct query_answer *a = &q->answers[0];
+
+	run->query = NULL;
+	if (q->partial) {
+		admin_run_fail(run, ADMIN_TEMPORARY, "partial", "the worker that owns this actor does not answer");
+	} else if (buffer_length(&a->error) > 0) {
+		refuse(run, buffer_bytes(&a->error));
+	} else if (a->count == 0) {
+		refuse(run, BYTES_LITERAL("no actor that has been used has this address"));
+	} else {
+		write_facts(run, buffer_bytes(&a->rows), a->index);
+		admin_run_page(run);
+		admin_run_ok(run, NULL);
+	}
+}
+
+void admin_inspect(struct admin_run *run)
+{
+	struct bytes address = run->command.arguments[0];
+	const struct control_shard *shard;
+	struct child *owner;
+
+	if (!address_valid(address)) {
+		admin_run_fail(run, ADMIN_USAGE, "bad-arg", "this is no actor's address");
+		return;
+	}
+	shard = &run->node->shards.shards[hash_bytes(&run->node->hash, address) % run->node->shards.count];
+	owner = node_child(run->node, CONTROL_ACTOR, shard->worker);
+	if (owner == NULL || !child_reachable(owner)) {
+		admin_run_fail(run, ADMIN_TEMPORARY, "partial", "the worker that owns this actor is being restarted");
+		return;
+	}
+	admin_table_init(&run->table, columns);
+	admin_ask_one(run, owner, "inspect", address, on_answer);
+}

@@ -1,0 +1,97 @@
+/* Owns the admin command `status`: one page of facts about the node. */
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "proto/msgpack.h"
+#include "supervisor/admin_dispatch.h"
+
+static const struct admin_column columns[] = { { "uptime_ms", ADMIN_CELL_DURATION }, { NULL, 0 } };
+
+/* Sums one figure over all children that told it. */
+static uint64_t sum(const struct query *q, const char *key)
+{
+	uint64_t total = 0;
+
+	for (uint32_t i = 0; i < q->asked; i++)
+		total += admin_row_uint(buffer_bytes(&q->answers[i].rows), key);
+	return total;
+}
+
+/* The client listener is named once somebody serves it. */
+static void write_listeners(const struct node *n, struct buffer *row)
+{
+	bool serving = n->phase == NODE_SERVING;
+
+	msgpack_write_str(row, BYTES_LITERAL("listeners"));
+	msgpack_write_map(row, 3);
+	if (serving)
+		admin_pair_text(row, "client", n->client.address);
+	else
+		admin_pair_value(row, "client", (struct bytes){ 0 });
+	admin_pair_text(row, "admin", n->admin_tcp.open ? n->admin_tcp.address : "none");
+	admin_pair_text(row, "socket", n->admin_unix.address);
+}
+
+static void write_alarms(const struct node *n, struct buffer *row)
+{
+	msgpack_write_str(row, BYTES_LITERAL("alarms"));
+	msgpack_write_array(row, n->alarms.count);
+	for (uint32_t i = 0; i < n->alarms.count; i++) {
+		const struct alarm_entry *e = &n->alarms.entries[i];
+		msgpack_write_map(row, 4);
+		admin_pair_text(row, "source", e->source);
+		admin_pair_text(row, "name", e->name);
+		admin_pair_uint(row, "since", e->since);
+		admin_pair_text(row, "text", e->text);
+	}
+}
+
+static void write_workers(const struct node *n, struct buffer *row)
+{
+	uint32_t up = 0, restarts = 0;
+
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		up += n->children[i].policy.state == POLICY_READY;
+		restarts += n->children[i].incarnation > 0 ? n->children[i].incarnation - 1 : 0;
+	}
+	admin_pair_uint(row, "workers", n->child_count);
+	admin_pair_uint(row, "workers_up", up);
+	admin_pair_uint(row, "restarts", restarts);
+}
+
+static void on_answer(struct query *q)
+{
+	struct admin_run *run = q->owner;
+	struct node *n = run->node;
+	const struct config_row *engine = config_find(BYTES_LITERAL("store"), BYTES_LITERAL("engine"));
+	struct buffer *row = admin_table_row(&run->table, 18), text = { 0 };
+
+	run->query = NULL;
+	admin_pair_text(row, "node", n->config.node.name);
+	admin_pair_text(row, "version", STAGE_VERSION);
+	admin_pair_text(row, "state", n->phase == NODE_SERVING && !node_ready(n) ? "recovering" : node_phase_name(n->phase));
+	admin_pair_uint(row, "uptime_ms", clock_now_ms() - n->started_at);
+	admin_pair_uint(row, "pid", (uint64_t)getpid());
+	write_listeners(n, row);
+	admin_pair_text(row, "state_dir", n->config.node.state);
+	admin_pair_text(row, "runtime_dir", n->config.node.runtime);
+	config_format(&n->config, engine, &text);
+	msgpack_write_str(row, BYTES_LITERAL("engine"));
+	msgpack_write_str(row, buffer_bytes(&text));
+	buffer_fini(&text);
+	write_workers(n, row);
+	admin_pair_uint(row, "shards", n->shards.count);
+	admin_pair_uint(row, "class_files", n->bundle.files);
+	admin_pair_uint(row, "actors", sum(q, "actors"));
+	admin_pair_uint(row, "sessions", sum(q, "sessions"));
+	write_alarms(n, row);
+	admin_pair_text(row, "sandbox", "not in this version");
+	admin_run_page(run);
+	admin_run_end(run, q->partial);
+}
+
+void admin_status(struct admin_run *run)
+{
+	admin_table_init(&run->table, columns);
+	admin_ask(run, 1u << CONTROL_ACTOR | 1u << CONTROL_GATEWAY, "status", (struct bytes){ 0 }, on_answer);
+}

@@ -1,0 +1,52 @@
+/* One child of the supervisor: its process, its channel and its state. */
+#ifndef SUPERVISOR_CHILD_H
+#define SUPERVISOR_CHILD_H
+
+#include <ev.h>
+#include <sys/types.h>
+
+#include "common/channel.h"
+#include "proto/control.h"
+#include "supervisor/policy.h"
+
+struct node;
+
+struct child {
+	struct node *node;
+	enum control_role role;
+	uint32_t index, incarnation; /* incarnation counts the starts of this slot */
+	char name[24];               /* `actor/0`, `store` */
+	struct policy policy;
+	pid_t pid;       /* 0: no process */
+	bool connected;  /* channel is initialised */
+	bool lost;       /* the channel closed */
+	bool reaped;     /* the process is gone; its last messages may still be in the channel */
+	bool overdue;    /* was killed because it did not drain in time */
+	int wait_status;
+	struct channel channel;
+	struct ev_child watcher;
+	struct ev_timer timer;  /* of the last action, see policy.h */
+	uint64_t started_at;    /* CLOCK_MONOTONIC ms of this incarnation */
+	uint64_t pinged_at;     /* when the oldest unanswered PING was sent, 0: none */
+	int failed_status;      /* of CONTROL_FAILED, 0: none */
+	const char *cause;      /* why the supervisor killed it, NULL: it did not */
+};
+
+void child_init(struct child *c, struct node *node, enum control_role role, uint32_t index);
+void child_fini(struct child *c);
+
+/* Something happened to the child: asks the policy and carries the answer out. */
+void child_event(struct child *c, enum policy_event event);
+
+/* It has a process and a channel that takes messages. */
+bool child_reachable(const struct child *c);
+
+/* Sends one message and clears it; take_fd is consumed, -1 for none. Where the child
+ * is unreachable or its channel fails nothing happens here: its loss is reported. */
+void child_send(struct child *c, struct buffer *message, int take_fd);
+
+/* Sends PING, or finds that the child has been silent for too long. late: the
+ * supervisor itself has just been stopped for a while and must not blame others. */
+void child_tick(struct child *c, uint64_t now, bool late);
+
+#endif

@@ -1,0 +1,75 @@
+/* Owns the dispatch of the control messages that children send. */
+#include "supervisor/child_message.h"
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "supervisor/node.h"
+
+static bool on_ready(struct child *c, struct bytes message)
+{
+	(void)message;
+	child_event(c, POLICY_SERVES);
+	return true;
+}
+
+static bool on_failed(struct child *c, struct bytes message)
+{
+	struct control_failed m;
+
+	if (!control_decode_failed(message, &m))
+		return false;
+	c->failed_status = m.exit_status > 0 && m.exit_status < 256 ? m.exit_status : 70;
+	log_errorx("child cannot serve", F_TEXT("child", c->name), F_INT("exit", c->failed_status),
+	           F_BYTES("text", m.text));
+	c->cause = "it cannot serve";
+	child_event(c, POLICY_REFUSES);
+	return true;
+}
+
+static bool on_pong(struct child *c, struct bytes message)
+{
+	(void)c, (void)message;
+	return true; /* that it spoke is all: child.c has noted it */
+}
+
+static bool on_rows(struct child *c, struct bytes message)
+{
+	struct control_rows m;
+
+	if (!control_decode_rows(message, &m))
+		return false;
+	query_on_rows(&c->node->queries, c->role, c->index, &m);
+	return true;
+}
+
+static bool on_alarm(struct child *c, struct bytes message)
+{
+	struct control_alarm m;
+
+	if (!control_decode_alarm(message, &m))
+		return false;
+	if (m.raised && alarm_raise(&c->node->alarms, c->name, m.name, m.text, clock_real_ms()))
+		log_errorx("alarm raised", F_TEXT("child", c->name), F_BYTES("alarm", m.name), F_BYTES("text", m.text));
+	else if (!m.raised && alarm_clear(&c->node->alarms, c->name, m.name))
+		log_info("alarm over", F_TEXT("child", c->name), F_BYTES("alarm", m.name));
+	return true;
+}
+
+static const struct {
+	enum control_type type;
+	bool (*handle)(struct child *c, struct bytes message);
+} rows[] = {
+	{ CONTROL_READY, on_ready }, { CONTROL_FAILED, on_failed }, { CONTROL_PONG, on_pong },
+	{ CONTROL_ROWS, on_rows },   { CONTROL_ALARM, on_alarm },
+};
+
+bool child_message(struct child *c, struct bytes message)
+{
+	unsigned type = control_type(message);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		if (rows[i].type == type)
+			return rows[i].handle(c, message);
+	}
+	return false;
+}

@@ -1,0 +1,146 @@
+/* Owns the messages that bring a child into the node: settings, shards, links. */
+#include "supervisor/handshake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "proto/ipc.h"
+#include "proto/msgpack.h"
+
+/* Which roles have a link with each other. */
+static const bool linked[CONTROL_ROLE_COUNT][CONTROL_ROLE_COUNT] = {
+	[CONTROL_GATEWAY][CONTROL_ACTOR] = true,
+	[CONTROL_ACTOR][CONTROL_GATEWAY] = true,
+	[CONTROL_ACTOR][CONTROL_STORE] = true,
+	[CONTROL_STORE][CONTROL_ACTOR] = true,
+};
+
+static void write_settings(const struct config *config, struct buffer *out)
+{
+	struct buffer text = { 0 };
+	uint32_t count = 0;
+
+	while (config_rows[count].section != NULL)
+		count++;
+	msgpack_write_map(out, count);
+	for (const struct config_row *row = config_rows; row->section != NULL; row++) {
+		buffer_clear(&text);
+		buffer_printf(&text, "%s.%s", row->section, row->key);
+		msgpack_write_str(out, buffer_bytes(&text));
+		buffer_clear(&text);
+		config_format(config, row, &text);
+		msgpack_write_str(out, buffer_bytes(&text));
+	}
+	buffer_fini(&text);
+}
+
+static void send_hello(struct node *n, struct child *c)
+{
+	struct buffer settings = { 0 }, message = { 0 };
+	struct control_hello hello = {
+		.version = CONTROL_VERSION, .ipc_version = IPC_VERSION,
+		.role = c->role, .index = c->index, .incarnation = c->incarnation,
+		.hash_key = { (const char *)n->identity.key, sizeof(n->identity.key) },
+		.gateways = n->gateways, .actors = n->actors,
+	};
+
+	write_settings(&n->config, &settings);
+	hello.settings = buffer_bytes(&settings);
+	control_encode_hello(&message, &hello);
+	child_send(c, &message, -1);
+	buffer_fini(&message);
+	buffer_fini(&settings);
+}
+
+static bool send_classes(struct node *n, struct child *c)
+{
+	const struct control_classes classes = { .serial = n->bundle.serial };
+	struct buffer message = { 0 };
+	int fd = bundle_open(&n->bundle);
+
+	if (fd < 0) {
+		log_error("classes cannot be handed over", -fd, F_TEXT("child", c->name));
+		return false;
+	}
+	control_encode_classes(&message, &classes);
+	child_send(c, &message, fd);
+	buffer_fini(&message);
+	return true;
+}
+
+static void send_shards(struct node *n, struct child *c)
+{
+	struct buffer message = { 0 };
+
+	control_encode_shards(&message, n->shards.serial, n->shards.shards, n->shards.count);
+	child_send(c, &message, -1);
+	buffer_fini(&message);
+}
+
+static bool send_listener(struct node *n, struct child *c)
+{
+	struct buffer message = { 0 };
+	int fd = fcntl(n->client.fd, F_DUPFD_CLOEXEC, 0);
+
+	if (fd < 0) {
+		log_error("the client listener cannot be handed over", errno, F_TEXT("child", c->name));
+		return false;
+	}
+	control_encode_plain(&message, CONTROL_LISTENER);
+	child_send(c, &message, fd);
+	buffer_fini(&message);
+	return true;
+}
+
+static void send_peer(struct child *to, const struct child *peer, int take_fd)
+{
+	const struct control_peer m = { peer->role, peer->index, peer->incarnation };
+	struct buffer message = { 0 };
+
+	control_encode_peer(&message, &m);
+	child_send(to, &message, take_fd);
+	buffer_fini(&message);
+}
+
+static bool link_children(struct child *a, struct child *b)
+{
+	int fds[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0) {
+		log_error("children cannot be linked", errno, F_TEXT("child", a->name), F_TEXT("peer", b->name));
+		return false;
+	}
+	send_peer(a, b, fds[0]);
+	send_peer(b, a, fds[1]);
+	return true;
+}
+
+void handshake_greet(struct node *n, struct child *c)
+{
+	bool whole = true;
+
+	send_hello(n, c);
+	if (c->role == CONTROL_ACTOR)
+		whole = send_classes(n, c);
+	send_shards(n, c);
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		struct child *peer = &n->children[i];
+		if (linked[c->role][peer->role] && child_reachable(peer))
+			whole = link_children(c, peer) && whole;
+	}
+	if (c->role == CONTROL_GATEWAY)
+		whole = send_listener(n, c) && whole;
+	if (!whole) { /* out of descriptors: better another try than a deaf child */
+		c->cause = "it could not be given its descriptors";
+		child_event(c, POLICY_SILENT);
+	}
+}
+
+void handshake_shards(struct node *n)
+{
+	for (uint32_t i = 0; i < n->child_count; i++) /* the store is the first child */
+		send_shards(n, &n->children[i]);
+}

@@ -1,0 +1,193 @@
+/* Owns the files `cluster` (shards, hash key), `starts` and the admin token. */
+#include "supervisor/identity.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "supervisor/directory.h"
+
+#define FILE_MOST 4096 /* bytes */
+#define SHARDS_MOST 16384
+
+static int random_bytes(void *out, size_t n)
+{
+	for (size_t at = 0; at < n;) {
+		ssize_t got = getrandom((char *)out + at, n - at, 0);
+		if (got < 0 && errno != EINTR)
+			return -errno;
+		at += got > 0 ? (size_t)got : 0;
+	}
+	return 0;
+}
+
+static void append_hex(struct buffer *out, const unsigned char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buffer_printf(out, "%02x", data[i]);
+}
+
+static bool read_hex(const char *text, unsigned char *ret, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned v;
+		if (strspn(text + 2 * i, "0123456789abcdef") < 2 || sscanf(text + 2 * i, "%2x", &v) != 1)
+			return false;
+		ret[i] = (unsigned char)v;
+	}
+	return text[2 * n] == '\0';
+}
+
+static bool parse(const char *text, struct identity *ret)
+{
+	char hex[2 * HASH_KEY_SIZE + 2];
+	unsigned shards;
+
+	if (sscanf(text, "stage-cluster 1\nshards %u\nkey %65s", &shards, hex) != 2)
+		return false;
+	if (shards == 0 || shards > SHARDS_MOST || !read_hex(hex, ret->key, HASH_KEY_SIZE))
+		return false;
+	ret->shards = shards;
+	return true;
+}
+
+static int create(const char *file, uint32_t shards, struct identity *ret)
+{
+	struct buffer text = { 0 };
+	int error = random_bytes(ret->key, sizeof(ret->key));
+
+	if (error < 0)
+		return error;
+	ret->shards = shards;
+	buffer_printf(&text, "stage-cluster 1\nshards %u\nkey ", shards);
+	append_hex(&text, ret->key, sizeof(ret->key));
+	buffer_append_text(&text, "\n");
+	error = directory_write(file, 0600, buffer_bytes(&text));
+	buffer_fini(&text);
+	return error;
+}
+
+/* Shard epochs begin above those of every earlier start, see node.c. */
+static int count_start(const char *state, uint32_t *ret)
+{
+	struct buffer text = { 0 };
+	char *file;
+	unsigned long n = 0;
+	int error;
+
+	if (asprintf(&file, "%s/starts", state) < 0)
+		abort();
+	error = directory_read(file, FILE_MOST, &text);
+	if (error == 0) {
+		buffer_append(&text, "", 1);
+		n = strtoul(buffer_bytes(&text).data, NULL, 10);
+	}
+	if (error == 0 || error == -ENOENT) {
+		buffer_clear(&text);
+		buffer_printf(&text, "%lu\n", n + 1);
+		error = directory_write(file, 0600, buffer_bytes(&text));
+		*ret = (uint32_t)(n + 1);
+	}
+	buffer_fini(&text);
+	free(file);
+	return error;
+}
+
+int identity_load(const char *state, uint32_t shards, bool fixed,
+                  struct identity *ret, struct buffer *error)
+{
+	struct buffer text = { 0 };
+	struct identity found = { 0 };
+	char *file;
+	int result;
+
+	if (asprintf(&file, "%s/" IDENTITY_FILE, state) < 0)
+		abort();
+	result = directory_read(file, FILE_MOST, &text);
+	if (result == 0) {
+		buffer_append(&text, "", 1);
+		if (!parse(buffer_bytes(&text).data, &found)) {
+			result = -EINVAL;
+			buffer_printf(error, "%s is damaged: restore it, the state cannot be found without it\n", file);
+			goto out;
+		}
+		if (fixed && found.shards != shards) {
+			result = -EINVAL;
+			buffer_printf(error, "[cluster] shards is %u, but %s was made with %u; it is fixed then\n",
+			              shards, file, found.shards);
+			goto out;
+		}
+	} else if (result == -ENOENT) {
+		result = create(file, shards, &found);
+	}
+	if (result == 0)
+		result = count_start(state, &found.starts);
+	if (result < 0)
+		buffer_printf(error, "%s cannot be read or made: %s\n", file, strerror(-result));
+	else
+		*ret = found;
+out:
+	buffer_fini(&text);
+	free(file);
+	return result;
+}
+
+static int make_token(const char *file, struct buffer *error)
+{
+	struct buffer text = { 0 };
+	unsigned char secret[32];
+	int result = random_bytes(secret, sizeof(secret));
+
+	if (result == 0) {
+		append_hex(&text, secret, sizeof(secret));
+		buffer_append_text(&text, "\n");
+		result = directory_write(file, 0600, buffer_bytes(&text));
+	}
+	if (result < 0)
+		buffer_printf(error, "the admin token %s cannot be made: %s\n", file, strerror(-result));
+	explicit_bzero(secret, sizeof(secret));
+	buffer_fini(&text);
+	return result;
+}
+
+int identity_token(const char *file, char ret_token[IDENTITY_TOKEN_MAX], struct buffer *error)
+{
+	struct buffer text = { 0 };
+	struct bytes token;
+	struct stat st;
+	int result;
+
+	if (stat(file, &st) < 0 && errno == ENOENT) {
+		result = make_token(file, error);
+		if (result < 0)
+			return result;
+	}
+	result = stat(file, &st) < 0 ? -errno : directory_read(file, FILE_MOST, &text);
+	if (result == 0 && (st.st_mode & 077) != 0) {
+		buffer_printf(error, "the admin token %s may be read by others: chmod 600 it\n", file);
+		result = -EPERM;
+		goto out;
+	}
+	token = buffer_bytes(&text);
+	while (token.len > 0 && strchr(" \t\r\n", token.data[token.len - 1]) != NULL)
+		token.len--;
+	if (result == 0 && (token.len < 16 || token.len >= IDENTITY_TOKEN_MAX ||
+	                    memchr(token.data, '\0', token.len) != NULL ||
+	                    memchr(token.data, ' ', token.len) != NULL)) {
+		buffer_printf(error, "the admin token %s must be one word of 16 to %d characters\n", file,
+		              IDENTITY_TOKEN_MAX - 1);
+		result = -EINVAL;
+		goto out;
+	}
+	if (result < 0) {
+		buffer_printf(error, "the admin token %s cannot be read: %s\n", file, strerror(-result));
+		goto out;
+	}
+	memcpy(ret_token, token.data, token.len);
+	ret_token[token.len] = '\0';
+out:
+	buffer_fini(&text);
+	return result;
+}

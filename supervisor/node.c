@@ -1,0 +1,261 @@
+/* Owns the order of a node's life: what starts, waits and stops after what. */
+#include "supervisor/node.h"
+
+#include <assert.h>
+#include <signal.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "proto/admin.h"
+#include "supervisor/handshake.h"
+#include "supervisor/reload.h"
+
+#define TICK_MOST 1.0   /* seconds between two PINGs */
+#define TICK_LEAST 0.05
+
+static const enum control_role start_order[] = { CONTROL_STORE, CONTROL_ACTOR, CONTROL_GATEWAY };
+static const enum control_role stop_order[] = { CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE };
+
+static const struct {
+	const char *name;
+	unsigned next; /* a bit per allowed next phase */
+} phases[NODE_PHASE_COUNT] = {
+	[NODE_STARTING] = { "starting", 1u << NODE_SERVING | 1u << NODE_STOPPING },
+	[NODE_SERVING] = { "serving", 1u << NODE_STOPPING },
+	[NODE_STOPPING] = { "stopping", 1u << NODE_STOPPED },
+	[NODE_STOPPED] = { "stopped", 0 },
+};
+
+const char *node_phase_name(enum node_phase phase)
+{
+	return phases[phase].name;
+}
+
+static void set_phase(struct node *n, enum node_phase next)
+{
+	assert(phases[n->phase].next & 1u << next);
+	log_debug("node moves", F_TEXT("from", phases[n->phase].name), F_TEXT("to", phases[next].name));
+	n->phase = next;
+}
+
+struct child *node_child(struct node *n, enum control_role role, uint32_t index)
+{
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		if (n->children[i].role == role && n->children[i].index == index)
+			return &n->children[i];
+	}
+	return NULL;
+}
+
+bool node_ready(const struct node *n)
+{
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		if (n->children[i].policy.state != POLICY_READY)
+			return false;
+	}
+	return n->phase == NODE_SERVING;
+}
+
+/* --- what comes next -------------------------------------------------------------- */
+
+/* Children refer to each other while they move, so the next step is taken from the
+ * loop, never from inside a child's own. */
+static void advance_soon(struct node *n)
+{
+	ev_feed_event(n->loop, &n->advancer, EV_CUSTOM);
+}
+
+/* Starts what has never run; true where all of the role serve. */
+static bool start_role(struct node *n, enum control_role role)
+{
+	bool ready = true;
+
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		struct child *c = &n->children[i];
+		if (c->role != role)
+			continue;
+		if (c->policy.state == POLICY_DOWN)
+			child_event(c, POLICY_START);
+		ready = ready && c->policy.state == POLICY_READY;
+	}
+	return ready;
+}
+
+/* Asks the role to finish; true where all of it have. */
+static bool stop_role(struct node *n, enum control_role role)
+{
+	bool ended = true;
+
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		struct child *c = &n->children[i];
+		if (c->role != role)
+			continue;
+		if (c->policy.state != POLICY_DRAINING && c->policy.state != POLICY_ENDED)
+			child_event(c, n->hurried && role != CONTROL_STORE ? POLICY_HURRY : POLICY_DRAIN);
+		ended = ended && c->policy.state == POLICY_ENDED;
+	}
+	return ended;
+}
+
+static void serve(struct node *n)
+{
+	set_phase(n, NODE_SERVING);
+	log_info("stage is ready", F_TEXT("client", n->client.address),
+	         F_TEXT("admin", n->admin_tcp.open ? n->admin_tcp.address : "none"),
+	         F_TEXT("socket", n->admin_unix.address), F_TEXT("node", n->config.node.name),
+	         F_UINT("gateways", n->gateways), F_UINT("actors", n->actors),
+	         F_UINT("files", n->bundle.files), F_UINT("ms", clock_now_ms() - n->started_at));
+}
+
+static void on_advance(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct node *n = w->data;
+
+	(void)events;
+	if (n->phase == NODE_STARTING) {
+		for (size_t i = 0; i < sizeof(start_order) / sizeof(start_order[0]); i++) {
+			if (!start_role(n, start_order[i]))
+				return;
+		}
+		serve(n);
+	} else if (n->phase == NODE_STOPPING) {
+		for (size_t i = 0; i < sizeof(stop_order) / sizeof(stop_order[0]); i++) {
+			if (!stop_role(n, stop_order[i]))
+				return;
+		}
+		set_phase(n, NODE_STOPPED);
+		ev_break(loop, EVBREAK_ALL);
+	}
+}
+
+void node_stop(struct node *n, int exit_status)
+{
+	if (n->exit_status == 0)
+		n->exit_status = exit_status;
+	if (n->phase == NODE_STARTING || n->phase == NODE_SERVING) {
+		log_info("stage stops", F_INT("exit", n->exit_status));
+		set_phase(n, NODE_STOPPING);
+		listener_fini(&n->client); /* refused at once, instead of waiting in the backlog */
+		advance_soon(n);
+	}
+}
+
+/* Once: drain. Twice: the store alone may finish. Three times: nobody may. */
+static void stop_again(struct node *n)
+{
+	bool everybody = n->hurried;
+
+	log_warnx("stage is hurried", F_TEXT("kills", everybody ? "all" : "gateways and actor workers"));
+	n->hurried = true;
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		if (everybody || n->children[i].role != CONTROL_STORE)
+			child_event(&n->children[i], POLICY_HURRY);
+	}
+	advance_soon(n);
+}
+
+/* --- what children report --------------------------------------------------------- */
+
+void node_on_spawned(struct node *n, struct child *c)
+{
+	c->failed_status = 0;
+	handshake_greet(n, c);
+}
+
+void node_on_gone(struct node *n, struct child *c)
+{
+	query_on_gone(&n->queries, c->role, c->index);
+	alarm_forget(&n->alarms, c->name);
+	if (n->phase == NODE_STOPPING) {
+		if (n->exit_status == 0 && (c->overdue || c->wait_status != 0)) {
+			log_warnx("the stop was not clean", F_TEXT("child", c->name));
+			n->exit_status = ADMIN_TEMPORARY;
+		}
+	} else if (c->role == CONTROL_ACTOR && shard_map_bump(&n->shards, c->index) > 0) {
+		handshake_shards(n);
+	}
+}
+
+void node_on_moved(struct node *n, struct child *c)
+{
+	(void)c;
+	advance_soon(n);
+}
+
+void node_on_given_up(struct node *n, struct child *c)
+{
+	if (n->phase == NODE_STOPPING)
+		return;
+	if (c->policy.refused)
+		log_errorx("stage cannot start", F_TEXT("child", c->name), F_INT("exit", c->failed_status));
+	else
+		log_errorx("child cannot be kept running: stage gives up", F_TEXT("child", c->name),
+		           F_UINT("ended", c->policy.ended),
+		           F_UINT("restart_intensity", n->config.workers.restart_intensity),
+		           F_UINT("restart_period_ms", n->config.workers.restart_period));
+	node_stop(n, c->failed_status != 0 ? c->failed_status : ADMIN_INTERNAL);
+}
+
+/* --- the loop --------------------------------------------------------------------- */
+
+static void set_ticker(struct node *n)
+{
+	double third = (double)n->config.workers.hang_timeout / 3000;
+
+	n->ticker.repeat = third > TICK_MOST ? TICK_MOST : third < TICK_LEAST ? TICK_LEAST : third;
+	ev_timer_again(n->loop, &n->ticker);
+}
+
+static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct node *n = w->data;
+	uint64_t now = clock_now_ms();
+	bool late = n->ticked_at != 0 && now - n->ticked_at > (uint64_t)(w->repeat * 2000) + 100;
+
+	(void)loop, (void)events;
+	n->ticked_at = now;
+	for (uint32_t i = 0; i < n->child_count; i++)
+		child_tick(&n->children[i], now, late);
+	set_ticker(n); /* hang_timeout may have been reloaded */
+}
+
+static void on_signal(struct ev_loop *loop, struct ev_signal *w, int events)
+{
+	struct node *n = w->data;
+
+	(void)loop, (void)events;
+	log_info("signal", F_TEXT("name", w->signum == SIGTERM ? "SIGTERM" : w->signum == SIGINT ? "SIGINT" : "SIGHUP"));
+	if (w->signum == SIGHUP)
+		(void)reload_start(n, NULL); /* it logs what comes of it */
+	else if (n->phase == NODE_STOPPING)
+		stop_again(n);
+	else
+		node_stop(n, 0);
+}
+
+static void watch_signal(struct node *n, struct ev_signal *w, int number)
+{
+	ev_signal_init(w, on_signal, number);
+	w->data = n;
+	ev_signal_start(n->loop, w);
+}
+
+int node_run(struct node *n)
+{
+	watch_signal(n, &n->terminate, SIGTERM);
+	watch_signal(n, &n->interrupt, SIGINT);
+	watch_signal(n, &n->hangup, SIGHUP);
+	ev_init(&n->advancer, on_advance);
+	n->advancer.data = n;
+	ev_init(&n->ticker, on_tick);
+	n->ticker.data = n;
+	set_ticker(n);
+	advance_soon(n);
+	ev_run(n->loop, 0);
+	ev_timer_stop(n->loop, &n->ticker);
+	ev_signal_stop(n->loop, &n->terminate);
+	ev_signal_stop(n->loop, &n->interrupt);
+	ev_signal_stop(n->loop, &n->hangup);
+	log_info("stage has stopped", F_INT("exit", n->exit_status));
+	return n->exit_status;
+}

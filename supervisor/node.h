@@ -1,0 +1,88 @@
+/* The whole of a running node as its supervisor sees it, and the order of its life:
+ * store, then actor workers, then gateways; and back. */
+#ifndef SUPERVISOR_NODE_H
+#define SUPERVISOR_NODE_H
+
+#include <ev.h>
+
+#include "common/config.h"
+#include "supervisor/alarm.h"
+#include "supervisor/bundle.h"
+#include "supervisor/child.h"
+#include "supervisor/identity.h"
+#include "supervisor/listener.h"
+#include "supervisor/query.h"
+#include "supervisor/shard_map.h"
+
+struct admin_server;
+struct reload;
+
+enum node_phase { NODE_STARTING, NODE_SERVING, NODE_STOPPING, NODE_STOPPED, NODE_PHASE_COUNT };
+
+struct node {
+	struct ev_loop *loop;
+	struct config config;
+	const char *config_file; /* as given on the command line, or NULL */
+	const char *port;        /* as given on the command line, or NULL */
+	int state_lock, runtime_lock; /* descriptors, -1: not held */
+	struct identity identity;
+	struct hash_key hash;
+	struct listener client;  /* handed to every gateway */
+	struct listener admin_unix, admin_tcp;
+	char admin_token[IDENTITY_TOKEN_MAX];
+	char *programs[CONTROL_ROLE_COUNT];
+
+	struct bundle bundle;
+	uint32_t bundle_serial; /* last number given to a bundle */
+	struct shard_map shards;
+	struct alarms alarms;
+
+	struct child *children; /* store, actor workers, gateways */
+	uint32_t child_count, actors, gateways;
+	struct query_table queries;
+	struct reload *reload;       /* under way, or NULL */
+	struct admin_server *admin;
+
+	enum node_phase phase;
+	int exit_status;
+	bool hurried;
+	uint64_t started_at; /* CLOCK_MONOTONIC ms */
+	uint64_t ticked_at;
+	struct ev_timer advancer; /* fed, never started: what happens next */
+	struct ev_timer ticker;
+	struct ev_signal terminate, interrupt, hangup;
+};
+
+/* Prepares directories, locks, identity, listeners and classes. Takes over config.
+ * 0, or the exit status with sentences in error. */
+int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
+              const char *config_file, const char *port, struct buffer *error);
+void node_fini(struct node *n);
+
+/* Runs until the node has stopped. Returns the exit status. */
+int node_run(struct node *n);
+
+/* Begins to stop with this exit status (the first one that is not 0 stays). Again:
+ * hurries. */
+void node_stop(struct node *n, int exit_status);
+
+const char *node_phase_name(enum node_phase phase);
+
+/* NULL where there is none. */
+struct child *node_child(struct node *n, enum control_role role, uint32_t index);
+
+/* Every child is ready. */
+bool node_ready(const struct node *n);
+
+/* --- from child.c ----------------------------------------------------------------- */
+
+/* It has a process: greet it. */
+void node_on_spawned(struct node *n, struct child *c);
+/* Its process is gone; before what the policy makes of it. */
+void node_on_gone(struct node *n, struct child *c);
+/* The policy moved it: look what comes next. */
+void node_on_moved(struct node *n, struct child *c);
+/* It cannot be kept. */
+void node_on_given_up(struct node *n, struct child *c);
+
+#endif
