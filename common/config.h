@@ -55,7 +55,8 @@ struct config_row {
 	uint64_t least, most;      /* bounds of SIZE, DURATION and COUNT */
 	const char *const *choices; /* NULL-terminated, CHOICE only */
 	bool none;                 /* ADDRESS: `none` allowed; COUNT: `auto` allowed */
-	const char *unavailable;   /* any value but the default is refused with this reason */
+	const char *unavailable;   /* any value but the default is refused with this reason … */
+	int available;             /* … CHOICE: but not the first so many */
 	const char *help;          /* one line */
 };
 
