@@ -1,0 +1,283 @@
+/* Control messages to bytes and back (proto/control.h): arrays whose first element is
+ * the type. */
+#include "proto/control.h"
+
+#include "proto/msgpack.h"
+
+static const char *const roles[CONTROL_ROLE_COUNT] = {
+	[CONTROL_SUPERVISOR] = "supervisor",
+	[CONTROL_GATEWAY] = "gateway",
+	[CONTROL_ACTOR] = "actor",
+	[CONTROL_STORE] = "store",
+};
+
+const char *control_role_name(enum control_role role)
+{
+	return roles[role];
+}
+
+static uint32_t read_u32(struct msgpack_reader *r)
+{
+	uint64_t v = msgpack_read_uint(r);
+
+	if (v > UINT32_MAX)
+		r->bad = true;
+	return (uint32_t)v;
+}
+
+static enum control_role read_role(struct msgpack_reader *r)
+{
+	uint64_t v = msgpack_read_uint(r);
+
+	if (v >= CONTROL_ROLE_COUNT)
+		r->bad = true;
+	return r->bad ? CONTROL_SUPERVISOR : (enum control_role)v;
+}
+
+static struct msgpack_reader open_message(struct bytes message, enum control_type type, uint32_t fields)
+{
+	struct msgpack_reader r = msgpack_read(message);
+
+	if (msgpack_read_array(&r) != fields || msgpack_read_uint(&r) != type)
+		r.bad = true;
+	return r;
+}
+
+static bool whole(const struct msgpack_reader *r)
+{
+	return !r->bad && r->at == r->end;
+}
+
+static void begin(struct buffer *out, enum control_type type, uint32_t fields)
+{
+	msgpack_write_array(out, fields);
+	msgpack_write_uint(out, type);
+}
+
+unsigned control_type(struct bytes message)
+{
+	struct msgpack_reader r = msgpack_read(message);
+	uint64_t type;
+
+	msgpack_read_array(&r);
+	type = msgpack_read_uint(&r);
+	return r.bad || type < CONTROL_HELLO || type > CONTROL_ALARM ? 0 : (unsigned)type;
+}
+
+void control_encode_plain(struct buffer *out, enum control_type type)
+{
+	begin(out, type, 1);
+}
+
+void control_encode_hello(struct buffer *out, const struct control_hello *m)
+{
+	begin(out, CONTROL_HELLO, 10);
+	msgpack_write_uint(out, m->version);
+	msgpack_write_uint(out, m->ipc_version);
+	msgpack_write_uint(out, m->role);
+	msgpack_write_uint(out, m->index);
+	msgpack_write_uint(out, m->incarnation);
+	msgpack_write_bin(out, m->hash_key);
+	msgpack_write_raw(out, m->settings);
+	msgpack_write_uint(out, m->gateways);
+	msgpack_write_uint(out, m->actors);
+}
+
+bool control_decode_hello(struct bytes message, struct control_hello *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_HELLO, 10);
+	struct control_hello m = { .version = read_u32(&r) };
+
+	m.ipc_version = read_u32(&r);
+	m.role = read_role(&r);
+	m.index = read_u32(&r);
+	m.incarnation = read_u32(&r);
+	m.hash_key = msgpack_read_str(&r);
+	m.settings = msgpack_read_value(&r);
+	m.gateways = read_u32(&r);
+	m.actors = read_u32(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
+/* --- shards: cells of u16 worker and u32 epoch, little-endian --- */
+
+#define CELL 6
+
+void control_encode_shards(struct buffer *out, uint64_t serial, const struct control_shard *shards, uint32_t count)
+{
+	struct buffer cells = { 0 };
+
+	for (uint32_t i = 0; i < count; i++) {
+		unsigned char cell[CELL] = {
+			(unsigned char)shards[i].worker, (unsigned char)(shards[i].worker >> 8),
+			(unsigned char)shards[i].epoch, (unsigned char)(shards[i].epoch >> 8),
+			(unsigned char)(shards[i].epoch >> 16), (unsigned char)(shards[i].epoch >> 24),
+		};
+
+		buffer_append(&cells, cell, sizeof(cell));
+	}
+	begin(out, CONTROL_SHARDS, 4);
+	msgpack_write_uint(out, serial);
+	msgpack_write_uint(out, count);
+	msgpack_write_bin(out, buffer_bytes(&cells));
+	buffer_fini(&cells);
+}
+
+bool control_decode_shards(struct bytes message, struct control_shards *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_SHARDS, 4);
+	struct control_shards m = { .serial = msgpack_read_uint(&r) };
+
+	m.count = read_u32(&r);
+	m.cells = msgpack_read_str(&r);
+	if (!whole(&r) || m.count == 0 || m.count > CONTROL_SHARDS_MAX || m.cells.len != (size_t)m.count * CELL)
+		return false;
+	*ret = m;
+	return true;
+}
+
+struct control_shard control_shard_at(const struct control_shards *m, uint32_t shard)
+{
+	const unsigned char *at = (const unsigned char *)m->cells.data + (size_t)shard * CELL;
+
+	return (struct control_shard){
+		.worker = (uint16_t)(at[0] | at[1] << 8),
+		.epoch = (uint32_t)at[2] | (uint32_t)at[3] << 8 | (uint32_t)at[4] << 16 | (uint32_t)at[5] << 24,
+	};
+}
+
+/* --- peers and classes --- */
+
+void control_encode_peer(struct buffer *out, const struct control_peer *m)
+{
+	begin(out, CONTROL_PEER, 4);
+	msgpack_write_uint(out, m->role);
+	msgpack_write_uint(out, m->index);
+	msgpack_write_uint(out, m->incarnation);
+}
+
+bool control_decode_peer(struct bytes message, struct control_peer *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_PEER, 4);
+	struct control_peer m = { .role = read_role(&r) };
+
+	m.index = read_u32(&r);
+	m.incarnation = read_u32(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
+void control_encode_classes(struct buffer *out, const struct control_classes *m)
+{
+	begin(out, CONTROL_CLASSES, 4);
+	msgpack_write_uint(out, m->serial);
+	msgpack_write_uint(out, m->query);
+	msgpack_write_bool(out, m->check);
+}
+
+bool control_decode_classes(struct bytes message, struct control_classes *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_CLASSES, 4);
+	struct control_classes m = { .serial = read_u32(&r) };
+
+	m.query = read_u32(&r);
+	m.check = msgpack_read_bool(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
+void control_encode_failed(struct buffer *out, const struct control_failed *m)
+{
+	begin(out, CONTROL_FAILED, 3);
+	msgpack_write_int(out, m->exit_status);
+	msgpack_write_str(out, m->text);
+}
+
+bool control_decode_failed(struct bytes message, struct control_failed *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_FAILED, 3);
+	int64_t status = msgpack_read_int(&r);
+	struct bytes text = msgpack_read_str(&r);
+
+	if (!whole(&r) || status < 0 || status > 255)
+		return false;
+	*ret = (struct control_failed){ (int)status, text };
+	return true;
+}
+
+/* --- questions and alarms --- */
+
+void control_encode_query(struct buffer *out, const struct control_query *m)
+{
+	begin(out, CONTROL_QUERY, 4);
+	msgpack_write_uint(out, m->query);
+	msgpack_write_str(out, m->verb);
+	msgpack_write_str(out, m->argument);
+}
+
+bool control_decode_query(struct bytes message, struct control_query *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_QUERY, 4);
+	struct control_query m = { .query = read_u32(&r) };
+
+	m.verb = msgpack_read_str(&r);
+	m.argument = msgpack_read_str(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
+void control_encode_rows(struct buffer *out, const struct control_rows *m)
+{
+	begin(out, CONTROL_ROWS, 5);
+	msgpack_write_uint(out, m->query);
+	msgpack_write_bool(out, m->last);
+	msgpack_write_str(out, m->error);
+	if (m->rows.len == 0)
+		msgpack_write_array(out, 0);
+	else
+		msgpack_write_raw(out, m->rows);
+}
+
+bool control_decode_rows(struct bytes message, struct control_rows *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_ROWS, 5);
+	struct control_rows m = { .query = read_u32(&r) };
+
+	m.last = msgpack_read_bool(&r);
+	m.error = msgpack_read_str(&r);
+	m.rows = msgpack_read_value(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
+void control_encode_alarm(struct buffer *out, const struct control_alarm *m)
+{
+	begin(out, CONTROL_ALARM, 4);
+	msgpack_write_bool(out, m->raised);
+	msgpack_write_str(out, m->name);
+	msgpack_write_str(out, m->text);
+}
+
+bool control_decode_alarm(struct bytes message, struct control_alarm *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_ALARM, 4);
+	struct control_alarm m = { .raised = msgpack_read_bool(&r) };
+
+	m.name = msgpack_read_str(&r);
+	m.text = msgpack_read_str(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
