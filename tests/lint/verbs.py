@@ -8,6 +8,11 @@ import _tree
 CLIENT_ROW = re.compile(r'(CLIENT_[A-Z]+)\s*,\s*(?:\.word\s*=\s*)?"([a-z]+)"')
 ADMIN_ROW = re.compile(r'\{\s*(?:\.word\s*=\s*)?"([a-z]+)"\s*,\s*(?:\.access\s*=\s*)?ADMIN_[A-Z]+')
 ERROR_ROW = re.compile(r'(ERROR_[A-Z_]+)\s*,\s*"([a-z-]+)"')
+# Admin commands that the table is built for and this version does not have. One that
+# has got its handler is taken away here.
+LATER = {"join", "leave", "members", "drain", "resume", "restart", "quarantine", "release",
+         "top", "stats", "log", "watch", "stop", "op"}
+
 CALLED = re.compile(r"\b([a-z_][a-z0-9_]*)\b")
 
 
@@ -32,11 +37,14 @@ def handler_of(word, sources, names):
     return None
 
 
-def check_verbs(rows, sources, what, problems):
+def check_verbs(rows, sources, what, problems, later=frozenset()):
     names = defined(sources)
     for word, key in rows:
-        if not handler_of(key, sources, names):
+        handler = handler_of(key, sources, names)
+        if not handler and word not in later:
             problems.append(f"{what} verb {word}: no row with {key} names a function")
+        if handler and word in later:
+            problems.append(f"{what} verb {word} leads to {handler}(): it is no longer LATER")
 
 
 def check_documented(words, path, what, problems):
@@ -60,7 +68,7 @@ def main():
     if len(admin) < 6:
         problems.append(f"proto/: {len(admin)} admin verbs found; has the table's form changed?")
     check_verbs(client, text_of("worker/gateway"), "client", problems)
-    check_verbs(admin, text_of("supervisor"), "admin", problems)
+    check_verbs(admin, text_of("supervisor"), "admin", problems, LATER)
     check_documented([w for w, _ in client], "proto/client-protocol.md", "verb", problems)
     check_documented(errors, "proto/client-protocol.md", "error code", problems)
     check_documented([w for w, _ in admin], "proto/admin-protocol.md", "command", problems)

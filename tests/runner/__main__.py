@@ -68,11 +68,12 @@ def environment(test, home):
     # The caller's settings for a server of its own are not the tests'.
     keep = {k: v for k, v in os.environ.items() if not k.startswith("STAGE_")}
     keep.update(
-        TMPDIR=home, STAGE_BUILD=os.path.join(suites.ROOT, test.build),
-        PYTHONDONTWRITEBYTECODE="1",
+        TMPDIR=home, PYTHONDONTWRITEBYTECODE="1",
         ASAN_OPTIONS=f"detect_leaks=1:handle_abort=1:log_path={home}/report"
         if test.suite != "fuzz" else "detect_leaks=1",
         UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1")
+    if test.suite != "unit": # whose programs read settings from their own environment
+        keep["STAGE_BUILD"] = os.path.join(suites.ROOT, test.build)
     keep.update(test.environment)
     return keep
 
