@@ -52,6 +52,8 @@ int directory_prepare(const char *path, const char *purpose, struct buffer *erro
 		result = -errno;
 	else if (result == 0 && !S_ISDIR(st.st_mode))
 		result = -ENOTDIR;
+	else if (result == 0 && st.st_uid != geteuid() && st.st_uid != 0)
+		result = -EPERM; /* somebody made it before us, below /tmp perhaps */
 	else if (result == 0 && access(path, R_OK | W_OK | X_OK) < 0)
 		result = -errno;
 	if (result < 0)

@@ -108,7 +108,7 @@ static struct policy_decision restart(struct policy *p, const struct policy_limi
 
 	p->ends[p->ended++ % POLICY_HISTORY] = now;
 	n = recent_ends(p, limits->period, now);
-	if (p->refused || n > limits->intensity || n >= POLICY_HISTORY) {
+	if (p->refused || n > limits->intensity) {
 		p->state = POLICY_FAILED;
 		return (struct policy_decision){ POLICY_GIVE_UP, 0 };
 	}

@@ -45,10 +45,10 @@ enum policy_action {
 	POLICY_ACTION_COUNT
 };
 
-#define POLICY_HISTORY 64 /* most restarts within a period that can be allowed */
+#define POLICY_HISTORY 64 /* ends remembered: an intensity from here on is never exceeded */
 
 struct policy_limits {
-	uint64_t intensity; /* restarts allowed within a period; at most POLICY_HISTORY - 1 */
+	uint64_t intensity; /* restarts allowed within a period */
 	uint64_t period;    /* milliseconds */
 };
 

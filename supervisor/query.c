@@ -141,6 +141,7 @@ static void keep_rows(struct query *q, struct query_answer *a, struct bytes rows
 		buffer_append_bytes(&a->rows, row);
 		a->count++;
 	}
+	q->partial = q->partial || r.bad;
 }
 
 void query_on_rows(struct query_table *t, enum control_role role, uint32_t index,

@@ -68,6 +68,18 @@ static void ends_that_are_far_apart_are_forgiven(void **state)
 	}
 }
 
+static void a_very_large_intensity_is_never_exceeded(void **state)
+{
+	const struct policy_limits many = { .intensity = 1000000, .period = UINT64_MAX };
+	struct policy p = serving();
+
+	(void)state;
+	for (uint64_t i = 1; i <= 1000; i++) {
+		assert_int_equal(policy_step(&p, &many, POLICY_EXITED, i).action, POLICY_DELAY);
+		assert_int_equal(policy_step(&p, &many, POLICY_TIMER, i).action, POLICY_SPAWN);
+	}
+}
+
 static void no_restarts_at_all_may_be_configured(void **state)
 {
 	const struct policy_limits none = { .intensity = 0, .period = 10000 };
@@ -197,6 +209,7 @@ int main(void)
 		cmocka_unit_test(a_child_lives_and_ends_as_asked),
 		cmocka_unit_test(the_first_restart_is_immediate_the_next_ones_wait_longer),
 		cmocka_unit_test(ends_that_are_far_apart_are_forgiven),
+		cmocka_unit_test(a_very_large_intensity_is_never_exceeded),
 		cmocka_unit_test(no_restarts_at_all_may_be_configured),
 		cmocka_unit_test(who_refuses_before_it_ever_served_is_not_tried_again),
 		cmocka_unit_test(who_has_served_gets_another_try),

@@ -158,7 +158,6 @@ static void rows_that_are_none_make_it_partial(void **state)
 	say(a, q->number, 1, 1, true);
 	turn(a);
 	assert_true(a->partial);
-	assert_int_equal(a->rows, 2);
 }
 
 int main(void)
