@@ -1,0 +1,57 @@
+/* What every child of the supervisor does alike: its channel, its settings, the shard
+ * map, its answers (proto/control.h). */
+#ifndef WORKER_CHILD_H
+#define WORKER_CHILD_H
+
+#include "common/channel.h"
+#include "common/config.h"
+#include "common/hash.h"
+#include "proto/control.h"
+
+struct child;
+
+/* Any handler may be NULL: the message is then not for this role, and logged. Received
+ * descriptors are the handler's. */
+struct child_handlers {
+	/* Settings, log and keys are in place; the first of all. */
+	void (*on_hello)(struct child *child, const struct control_hello *m);
+	/* child->shards is the new map. former is borrowed for the call, NULL at the first. */
+	void (*on_shards)(struct child *child, const struct control_shard *former);
+	void (*on_peer)(struct child *child, const struct control_peer *m, int take_fd);
+	void (*on_listener)(struct child *child, int take_fd);
+	void (*on_classes)(struct child *child, const struct control_classes *m, int take_fd);
+	void (*on_query)(struct child *child, const struct control_query *m);
+	void (*on_drain)(struct child *child);
+};
+
+struct child {
+	struct ev_loop *loop;
+	struct channel channel;
+	const struct child_handlers *handlers;
+	void *owner;
+	enum control_role role;
+	uint32_t index, incarnation, gateways, actors;
+	struct config config;      /* the supervisor's effective settings */
+	struct hash_key hash_key;
+	struct control_shard *shards;
+	uint32_t shard_count;
+	int exit_status;
+};
+
+/* Takes the channel at CONTROL_FD. Signals of the terminal are the supervisor's affair;
+ * the child ends with its supervisor. Returns a negative errno where it was not started
+ * by one. */
+int child_init(struct child *child, enum control_role role, const struct child_handlers *handlers, void *owner);
+void child_fini(struct child *child);
+
+/* Runs the loop until child_exit(). Returns the exit status. */
+int child_run(struct child *child);
+void child_exit(struct child *child, int status);
+
+void child_ready(struct child *child);
+/* Says why it cannot serve, and ends with that status (sysexits). */
+void child_fail(struct child *child, int status, const char *text);
+void child_rows(struct child *child, const struct control_rows *rows);
+void child_alarm(struct child *child, bool raised, const char *name, const char *text);
+
+#endif
