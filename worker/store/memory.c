@@ -1,0 +1,64 @@
+/* The memory engine, for tests and caches: a hash table that ends with the process. */
+#include <stdlib.h>
+
+#include "common/map.h"
+#include "common/memory.h"
+#include "worker/store/engine.h"
+
+struct record {
+	size_t len;
+	char data[];
+};
+
+static void *open_db(const char *directory, struct buffer *error)
+{
+	(void)directory, (void)error;
+	return memory_new(sizeof(struct map));
+}
+
+static void close_db(void *at)
+{
+	struct map *db = at;
+	size_t next = 0;
+	void *record;
+
+	if (db == NULL)
+		return;
+	while (map_next(db, &next, NULL, &record))
+		free(record);
+	map_fini(db);
+	free(db);
+}
+
+static enum engine_result write_db(void *at, const struct engine_change *changes, size_t count, struct buffer *error)
+{
+	(void)error;
+	for (size_t i = 0; i < count; i++) {
+		const struct engine_change *c = &changes[i];
+		struct record *record;
+
+		if (c->remove) {
+			free(map_remove(at, c->key));
+			continue;
+		}
+		record = memory_new(sizeof(*record) + c->record.len);
+		record->len = c->record.len;
+		if (c->record.len > 0)
+			memcpy(record->data, c->record.data, c->record.len);
+		free(map_put(at, c->key, record));
+	}
+	return ENGINE_OK;
+}
+
+static int read_db(void *at, struct bytes key, struct buffer *out, struct buffer *error)
+{
+	const struct record *record = map_get(at, key);
+
+	(void)error;
+	if (record == NULL)
+		return 0;
+	buffer_append(out, record->data, record->len);
+	return 1;
+}
+
+const struct engine_ops engine_memory = { "memory", open_db, close_db, write_db, read_db };
