@@ -1,0 +1,343 @@
+/* One line of a client to a request. */
+#include "proto/client.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* A line on its way: words are cut off its front. */
+struct line {
+	struct bytes rest;
+	struct client_request *request;
+	char *scratch;
+	const char **hint;
+};
+
+static enum error_code wrong(struct line *l, enum error_code code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* A hint is a JSON object; what goes into it is free of quotes and control characters. */
+static enum error_code wrong(struct line *l, enum error_code code, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(l->scratch, 256, format, arguments);
+	va_end(arguments);
+	*l->hint = l->scratch;
+	return code;
+}
+
+static enum error_code reason(struct line *l, enum error_code code, const char *text)
+{
+	return wrong(l, code, "{\"reason\":\"%s\"}", text);
+}
+
+static bool is_word_character(char c)
+{
+	return isalnum((unsigned char)c) || c == '-' || c == '_';
+}
+
+static bool id_valid(struct bytes id)
+{
+	if (id.len == 0 || id.len > CLIENT_ID_MAX)
+		return false;
+	for (size_t i = 0; i < id.len; i++)
+		if (!is_word_character(id.data[i]))
+			return false;
+	return true;
+}
+
+/* Cuts the word before the next space off; false where nothing is left. One space
+ * separates: two of them make an empty word. */
+static bool next_word(struct line *l, struct bytes *ret)
+{
+	const char *space;
+
+	if (l->rest.data == NULL)
+		return false;
+	space = memchr(l->rest.data, ' ', l->rest.len);
+	*ret = (struct bytes){ l->rest.data, space ? (size_t)(space - l->rest.data) : l->rest.len };
+	l->rest = space ? (struct bytes){ space + 1, l->rest.len - ret->len - 1 } : (struct bytes){ NULL, 0 };
+	return true;
+}
+
+static struct bytes peek_word(const struct line *l)
+{
+	struct line copy = *l;
+	struct bytes word = { NULL, 0 };
+
+	next_word(&copy, &word);
+	return word;
+}
+
+/* --- options --- */
+
+enum option_kind { OPTION_MILLISECONDS, OPTION_FLAG, OPTION_VERSION, OPTION_ID, OPTION_TEXT };
+
+static const struct option_row {
+	enum client_option option;
+	const char *key;
+	enum option_kind kind;
+	size_t offset; /* in struct client_request */
+} option_rows[CLIENT_OPTION_COUNT] = {
+	{ CLIENT_OPTION_T, "t", OPTION_MILLISECONDS, offsetof(struct client_request, t) },
+	{ CLIENT_OPTION_Q, "q", OPTION_FLAG, offsetof(struct client_request, quiet) },
+	{ CLIENT_OPTION_IF, "if", OPTION_VERSION, offsetof(struct client_request, if_version) },
+	{ CLIENT_OPTION_MIN, "min", OPTION_MILLISECONDS, offsetof(struct client_request, min) },
+	{ CLIENT_OPTION_V, "v", OPTION_VERSION, offsetof(struct client_request, v) },
+	{ CLIENT_OPTION_ONCE, "once", OPTION_FLAG, offsetof(struct client_request, once) },
+	{ CLIENT_OPTION_TRACE, "trace", OPTION_TEXT, offsetof(struct client_request, trace) },
+	{ CLIENT_OPTION_ID, "id", OPTION_ID, offsetof(struct client_request, target) },
+	{ CLIENT_OPTION_PROTO, "proto", OPTION_MILLISECONDS, offsetof(struct client_request, proto) },
+	{ CLIENT_OPTION_CLIENT, "client", OPTION_TEXT, offsetof(struct client_request, client) },
+	{ CLIENT_OPTION_SESSION, "session", OPTION_TEXT, offsetof(struct client_request, session) },
+};
+
+/* letters and `=` */
+static bool looks_like_option(struct bytes word)
+{
+	size_t i = 0;
+
+	while (i < word.len && word.data[i] >= 'a' && word.data[i] <= 'z')
+		i++;
+	return i > 0 && i < word.len && word.data[i] == '=';
+}
+
+static bool parse_number(struct bytes text, uint64_t *ret)
+{
+	uint64_t n = 0;
+
+	if (text.len == 0 || text.len > 15)
+		return false;
+	for (size_t i = 0; i < text.len; i++) {
+		if (!isdigit((unsigned char)text.data[i]))
+			return false;
+		n = n * 10 + (uint64_t)(text.data[i] - '0');
+	}
+	*ret = n;
+	return true;
+}
+
+static bool parse_flag(struct bytes text, bool *ret)
+{
+	if (text.len != 1 || (text.data[0] != '0' && text.data[0] != '1'))
+		return false;
+	*ret = text.data[0] == '1';
+	return true;
+}
+
+static bool parse_option_value(struct client_request *q, const struct option_row *row, struct bytes value)
+{
+	void *at = (char *)q + row->offset;
+
+	switch (row->kind) {
+	case OPTION_MILLISECONDS:
+		return parse_number(value, at);
+	case OPTION_FLAG:
+		return parse_flag(value, at);
+	case OPTION_VERSION:
+		return version_parse(value, at);
+	case OPTION_ID:
+		*(struct bytes *)at = value;
+		return id_valid(value);
+	case OPTION_TEXT:
+		*(struct bytes *)at = value;
+		return value.len > 0 && value.len <= 255;
+	}
+	return false;
+}
+
+static const struct option_row *find_option(struct bytes key)
+{
+	for (size_t i = 0; i < CLIENT_OPTION_COUNT; i++)
+		if (bytes_equal(key, bytes_of(option_rows[i].key)))
+			return &option_rows[i];
+	return NULL;
+}
+
+static enum error_code parse_option(struct line *l, const struct client_verb_row *verb, struct bytes word)
+{
+	struct client_request *q = l->request;
+	const char *equals = memchr(word.data, '=', word.len);
+	struct bytes key = { word.data, (size_t)(equals - word.data) };
+	struct bytes value = { equals + 1, word.len - key.len - 1 };
+	const struct option_row *row = find_option(key);
+	int shown = key.len < 32 ? (int)key.len : 32;
+
+	if (row == NULL)
+		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%.*s\",\"reason\":\"there is no such option\"}", shown, key.data);
+	if (!(verb->options & 1u << row->option))
+		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%s\",\"reason\":\"%s does not take it\"}", row->key, verb->word);
+	if (q->options & 1u << row->option)
+		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%s\",\"reason\":\"it stands there twice\"}", row->key);
+	for (size_t i = 0; i < value.len; i++)
+		if (value.data[i] < 0x21 || value.data[i] > 0x7e)
+			return wrong(l, ERROR_BAD_LINE, "{\"option\":\"%s\",\"reason\":\"only printable ASCII in options\"}", row->key);
+	if (!parse_option_value(q, row, value))
+		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%s\",\"reason\":\"its value cannot be read\"}", row->key);
+	q->options |= 1u << row->option;
+	return ERROR_NONE;
+}
+
+static enum error_code parse_options(struct line *l, const struct client_verb_row *verb)
+{
+	struct bytes word;
+
+	while (l->rest.data && looks_like_option(peek_word(l))) {
+		enum error_code code;
+
+		next_word(l, &word);
+		code = parse_option(l, verb, word);
+		if (code)
+			return code;
+	}
+	if (verb->required & ~l->request->options)
+		return wrong(l, ERROR_BAD_ARG, "{\"usage\":\"%s\"}", verb->help);
+	return ERROR_NONE;
+}
+
+/* --- address, members, JSON --- */
+
+static enum error_code parse_address(struct line *l, const struct client_verb_row *verb)
+{
+	struct client_request *q = l->request;
+
+	if (!next_word(l, &q->address))
+		return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
+	if (verb->connection) {
+		if (!bytes_equal(q->address, BYTES_LITERAL("@")))
+			return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
+		return ERROR_NONE;
+	}
+	if (!address_valid(q->address))
+		return reason(l, ERROR_BAD_LINE, "not an address");
+	return ERROR_NONE;
+}
+
+static bool parse_member_list(struct client_request *q, struct bytes list)
+{
+	while (list.data) {
+		const char *comma = memchr(list.data, ',', list.len);
+		struct bytes name = { list.data, comma ? (size_t)(comma - list.data) : list.len };
+
+		if (q->member_count == MEMBERS_MAX || !name_valid(name))
+			return false;
+		q->members[q->member_count++] = name;
+		list = comma ? (struct bytes){ comma + 1, list.len - name.len - 1 } : (struct bytes){ NULL, 0 };
+	}
+	return true;
+}
+
+static enum error_code parse_members(struct line *l, const struct client_verb_row *verb)
+{
+	struct client_request *q = l->request;
+	struct bytes word;
+
+	if (verb->members == CLIENT_MEMBERS_NONE)
+		return ERROR_NONE;
+	if (!next_word(l, &word))
+		return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
+	q->all = bytes_equal(word, BYTES_LITERAL("*"));
+	if (q->all && verb->members != CLIENT_MEMBERS_NAME)
+		return ERROR_NONE;
+	if (verb->members == CLIENT_MEMBERS_LIST) {
+		if (!parse_member_list(q, word))
+			return reason(l, ERROR_BAD_LINE, "not a list of at most 64 member names");
+		return ERROR_NONE;
+	}
+	if (!name_valid(word))
+		return reason(l, ERROR_BAD_LINE, "not a member name");
+	q->members[q->member_count++] = word;
+	return ERROR_NONE;
+}
+
+static enum error_code parse_json(struct line *l, const struct client_verb_row *verb)
+{
+	struct client_request *q = l->request;
+
+	if (l->rest.data == NULL || l->rest.len == 0) {
+		if (l->rest.data)
+			return reason(l, ERROR_BAD_LINE, "a space at the end of the line");
+		if (verb->json == CLIENT_JSON_REQUIRED)
+			return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
+		return ERROR_NONE;
+	}
+	if (verb->json == CLIENT_JSON_NONE)
+		return wrong(l, ERROR_BAD_LINE, "{\"reason\":\"more than %s takes\",\"usage\":\"%s\"}", verb->word, verb->help);
+	q->json = l->rest;
+	return ERROR_NONE;
+}
+
+/* --- the line --- */
+
+static bool has_control_character(struct bytes line)
+{
+	for (size_t i = 0; i < line.len; i++)
+		if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
+			return true;
+	return false;
+}
+
+static const struct client_verb_row *find_verb(struct bytes word)
+{
+	for (size_t i = 0; i < CLIENT_VERB_COUNT; i++)
+		if (bytes_equal(word, bytes_of(client_verb_rows[i].word)))
+			return &client_verb_rows[i];
+	return NULL;
+}
+
+static struct bytes without_cr(struct bytes line)
+{
+	if (line.len > 0 && line.data[line.len - 1] == '\r')
+		line.len--;
+	return line;
+}
+
+enum error_code client_parse(struct bytes line, struct client_request *ret,
+                             char scratch[256], const char **ret_hint)
+{
+	struct line l = { .rest = without_cr(line), .request = ret, .scratch = scratch, .hint = ret_hint };
+	const struct client_verb_row *verb;
+	struct bytes id = { NULL, 0 }, word;
+	enum error_code code;
+	bool control = has_control_character(l.rest);
+
+	/* Not the whole struct: its list of members is large, and counted. */
+	memset(ret, 0, offsetof(struct client_request, members));
+	memset(&ret->options, 0, sizeof(*ret) - offsetof(struct client_request, options));
+	*ret_hint = NULL;
+	next_word(&l, &id);
+	if (!id_valid(id))
+		return reason(&l, ERROR_BAD_LINE, "a line begins with an ID: letters, digits, - and _, at most 32");
+	ret->id = id;
+	if (control)
+		return reason(&l, ERROR_BAD_LINE, "a control character in the line");
+	if (!next_word(&l, &word) || word.len == 0)
+		return reason(&l, ERROR_BAD_LINE, "ID VERB ADDRESS, one space between");
+	verb = find_verb(word);
+	if (verb == NULL)
+		return reason(&l, ERROR_BAD_VERB, "get set call watch unwatch cancel ping sync hello bye");
+	ret->verb = verb->verb;
+	code = parse_address(&l, verb);
+	if (code == ERROR_NONE)
+		code = parse_members(&l, verb);
+	if (code == ERROR_NONE)
+		code = parse_options(&l, verb);
+	if (code == ERROR_NONE)
+		code = parse_json(&l, verb);
+	return code;
+}
+
+bool client_first_line_plausible(struct bytes line)
+{
+	struct line l = { .rest = without_cr(line) };
+	struct bytes id, verb;
+
+	if (!next_word(&l, &id) || !id_valid(id) || !next_word(&l, &verb) || verb.len == 0)
+		return false;
+	for (size_t i = 0; i < verb.len; i++)
+		if (!is_word_character(verb.data[i]) && verb.data[i] != '.')
+			return false;
+	return true;
+}
