@@ -1,0 +1,27 @@
+/* The commands of the admin protocol, a row each. */
+#include "proto/admin.h"
+
+const struct admin_verb_row admin_verb_rows[] = {
+	{ "status", ADMIN_OPERATE, 0, 0, "", "", "one page of facts about this node", "stagectl status" },
+	{ "check", ADMIN_OPERATE, 1, 1, "alive|ready|store", "", "a health check, by its exit code",
+	  "stagectl check ready" },
+	{ "workers", ADMIN_OPERATE, 0, 0, "", "", "the processes of this node", "stagectl workers" },
+	{ "actors", ADMIN_OPERATE, 0, 1, "[PATTERN]", "", "the actors in memory", "stagectl actors 'players.*'" },
+	{ "sessions", ADMIN_OPERATE, 0, 0, "", "", "the client connections", "stagectl sessions" },
+	{ "inspect", ADMIN_OPERATE, 1, 1, "ADDRESS", "", "one actor in memory: properties, mailbox, last errors",
+	  "stagectl inspect players.42" },
+	{ "shards", ADMIN_OPERATE, 0, 0, "", "", "which worker owns which shards", "stagectl shards" },
+	{ "config", ADMIN_OPERATE, 0, 0, "", "origin", "the effective settings", "stagectl config origin=1" },
+	{ "reload", ADMIN_ADMIN, 0, 0, "", "", "read configuration and class files again", "stagectl reload" },
+	{ "auth", ADMIN_NOBODY, 1, 1, "TOKEN", "", "the first command over TCP", "auth TOKEN" },
+	{ "help", ADMIN_OPERATE, 0, 1, "[COMMAND]", "", "what the commands are", "stagectl help inspect" },
+	{ .word = NULL },
+};
+
+const struct admin_verb_row *admin_find(struct bytes word)
+{
+	for (const struct admin_verb_row *row = admin_verb_rows; row->word; row++)
+		if (bytes_equal(word, bytes_of(row->word)))
+			return row;
+	return NULL;
+}
