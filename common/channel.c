@@ -95,8 +95,8 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
 		channel->handlers->on_message(channel, (struct bytes){ data, (size_t)n }, take_descriptor(&m));
 	else if (n == 0)
 		end(channel, 0);
-	else if (errno != EAGAIN && errno != EINTR)
-		end(channel, -errno);
+	else if (errno != EAGAIN && errno != EINTR && errno != ECONNRESET)
+		end(channel, -errno); /* reset: it exited with our packets unread; its own last ones come now */
 }
 
 static int send_packet(struct channel *channel, struct bytes message, int fd)
@@ -118,6 +118,12 @@ static int send_packet(struct channel *channel, struct bytes message, int fd)
 	return sendmsg(channel->fd, &m, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
+/* What it said before it went is still to be read; its end is found there. */
+static bool peer_gone(int error)
+{
+	return error == -EPIPE || error == -ECONNRESET;
+}
+
 static void packet_free(struct channel_packet *packet)
 {
 	if (packet->fd >= 0)
@@ -136,7 +142,7 @@ static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
 
 		if (r == -EAGAIN || r == -EINTR)
 			return;
-		if (r < 0) {
+		if (r < 0 && !peer_gone(r)) {
 			end(channel, r);
 			return;
 		}
@@ -213,7 +219,7 @@ int channel_send(struct channel *channel, struct bytes message, int take_fd)
 	if (r != -EAGAIN) {
 		if (take_fd >= 0)
 			close(take_fd);
-		if (r < 0)
+		if (r < 0 && !peer_gone(r))
 			end(channel, r);
 		return r;
 	}

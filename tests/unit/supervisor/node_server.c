@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -30,6 +31,7 @@ static pid_t spawn(const char *program, const char *const arguments[], int out, 
 
 	if (pid != 0)
 		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test leaves nothing running */
 	dup2(out, STDOUT_FILENO);
 	dup2(err, STDERR_FILENO);
 	execv(program, (char *const *)arguments);
@@ -55,7 +57,7 @@ void node_start(struct node_server *s, const char *home, const char *settings, c
 		unsetenv("FAKE_CHILD");
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
 	*s = (struct node_server){ .home = home, .log = pipe_fds[0] };
-	s->pid = spawn(getenv("STAGE_PROGRAM"), arguments, pipe_fds[1], pipe_fds[1]);
+	s->pid = spawn(getenv("TEST_STAGE"), arguments, pipe_fds[1], pipe_fds[1]);
 	close(pipe_fds[1]);
 	assert_true(s->pid > 0);
 }
@@ -173,7 +175,7 @@ int node_stagectl(const struct node_server *s, const char *const arguments[], ch
 	while (*arguments != NULL)
 		all[count++] = *arguments++;
 	assert_int_equal(pipe2(pipe_fds, O_CLOEXEC), 0);
-	pid = spawn(getenv("STAGECTL_PROGRAM"), all, pipe_fds[1], pipe_fds[1]);
+	pid = spawn(getenv("TEST_STAGECTL"), all, pipe_fds[1], pipe_fds[1]);
 	close(pipe_fds[1]);
 	while ((n = read(pipe_fds[0], output + length, 8191 - length)) > 0)
 		length += (size_t)n;

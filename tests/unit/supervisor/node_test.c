@@ -164,6 +164,7 @@ static void reload_is_all_or_nothing(void **state)
 	assert_non_null(strstr(node_ask(&s, "reload\n"), "1.ini:2: "));
 	assert_non_null(strstr(node_ask(&s, "reload\n"), "err 78 configuration "));
 	kill(s.pid, SIGHUP);
+	node_await(&s, "signal name=SIGHUP");
 	node_await(&s, "reload failed exit=78");
 	scratch_write(*state, "stage.d/1.ini", "[workers]\nhang_timeout = 7s\n");
 	assert_non_null(strstr(node_ask(&s, "reload\n"), "hang_timeout = 7s is in force"));
