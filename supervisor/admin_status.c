@@ -7,13 +7,15 @@
 
 static const struct admin_column columns[] = { { "uptime_ms", ADMIN_CELL_DURATION }, { NULL, 0 } };
 
-/* Sums one figure over all children that told it. */
-static uint64_t sum(const struct query *q, const char *key)
+/* Sums one figure over the children of a role. */
+static uint64_t sum(const struct query *q, enum control_role role, const char *key)
 {
 	uint64_t total = 0;
 
-	for (uint32_t i = 0; i < q->asked; i++)
-		total += admin_row_uint(buffer_bytes(&q->answers[i].rows), key);
+	for (uint32_t i = 0; i < q->asked; i++) {
+		if (q->answers[i].role == role)
+			total += admin_row_uint(buffer_bytes(&q->answers[i].rows), key);
+	}
 	return total;
 }
 
@@ -82,8 +84,8 @@ static void on_answer(struct query *q)
 	write_workers(n, row);
 	admin_pair_uint(row, "shards", n->shards.count);
 	admin_pair_uint(row, "class_files", n->bundle.files);
-	admin_pair_uint(row, "actors", sum(q, "actors"));
-	admin_pair_uint(row, "sessions", sum(q, "sessions"));
+	admin_pair_uint(row, "actors", sum(q, CONTROL_ACTOR, "actors"));
+	admin_pair_uint(row, "sessions", sum(q, CONTROL_GATEWAY, "sessions"));
 	write_alarms(n, row);
 	admin_pair_text(row, "sandbox", "not in this version");
 	admin_run_page(run);
