@@ -22,7 +22,7 @@ void buffer_commit(struct buffer *b, size_t n);
 void buffer_append(struct buffer *b, const void *data, size_t n);
 void buffer_append_bytes(struct buffer *b, struct bytes s);
 void buffer_append_text(struct buffer *b, const char *text);
-__attribute__((format(printf, 2, 3))) void buffer_printf(struct buffer *b, const char *format, ...);
+__attribute__((format(printf, 2, 3), nonnull(2))) void buffer_printf(struct buffer *b, const char *format, ...);
 
 /* Forgets the first n unread bytes (n <= length). Memory stays; see buffer_trim(). */
 void buffer_consume(struct buffer *b, size_t n);
