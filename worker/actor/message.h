@@ -5,7 +5,7 @@
 #include <sys/queue.h>
 
 #include "proto/ipc.h"
-#include "worker/actor/timer.h"
+#include "common/timer.h"
 
 struct actor;
 

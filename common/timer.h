@@ -1,7 +1,7 @@
-/* Timers of the actor worker: a binary heap of moments, fired by whoever drives it
+/* Many timers of one process: a binary heap of moments, fired by whoever drives it
  * with the present time. Pure: no loop, no clock. */
-#ifndef WORKER_ACTOR_TIMER_H
-#define WORKER_ACTOR_TIMER_H
+#ifndef COMMON_TIMER_H
+#define COMMON_TIMER_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* The heap of timers. */
-#include "worker/actor/timer.h"
+#include "common/timer.h"
 
 #include <stdlib.h>
 
