@@ -51,6 +51,14 @@ int command_line_parse(struct command_line *ret, int argc, char **argv, struct b
 	return result;
 }
 
+/* A command that is typed by hand only (`auth`: a token is never in argv) is none here. */
+static const struct admin_verb_row *find(const char *word)
+{
+	const struct admin_verb_row *row = admin_find(bytes_of(word));
+
+	return row != NULL && row->access != ADMIN_NOBODY ? row : NULL;
+}
+
 static void append_usage(const struct admin_verb_row *row, struct buffer *out)
 {
 	bool arguments = row->arguments != NULL && row->arguments[0] != '\0';
@@ -71,6 +79,8 @@ void command_line_help(struct buffer *out)
 	buffer_append_text(out, "\nCommands:\n");
 	for (const struct admin_verb_row *row = admin_verb_rows; row->word != NULL; row++) {
 		struct buffer usage = { 0 };
+		if (row->access == ADMIN_NOBODY)
+			continue;
 		append_usage(row, &usage);
 		buffer_printf(out, "  %-24.*s %s\n", (int)buffer_length(&usage), buffer_bytes(&usage).data, row->help);
 		buffer_fini(&usage);
@@ -82,12 +92,12 @@ void command_line_help(struct buffer *out)
 
 bool command_line_help_of(const char *word, struct buffer *out)
 {
-	const struct admin_verb_row *row = admin_find(bytes_of(word));
+	const struct admin_verb_row *row = find(word);
 
 	if (row == NULL)
 		return false;
 	if (row->example != NULL && row->example[0] != '\0')
-		buffer_printf(out, "Example:\n  stagectl %s\n\n", row->example);
+		buffer_printf(out, "Example:\n  %s\n\n", row->example);
 	buffer_append_text(out, "Usage: stagectl [OPTION]... ");
 	append_usage(row, out);
 	buffer_printf(out, "\n  %s\n", row->help);
@@ -118,7 +128,7 @@ static bool sendable(const char *word)
 
 int command_line_format(const struct command_line *line, struct buffer *out, struct buffer *error)
 {
-	const struct admin_verb_row *row = admin_find(bytes_of(line->words[0]));
+	const struct admin_verb_row *row = find(line->words[0]);
 	struct admin_command command;
 	const char *wrong = NULL;
 	char scratch[256];

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/memory.h"
+#include "supervisor/admin_dispatch.h"
 
 #define GROUPS_MAX 65536 /* the kernel's own bound */
 
@@ -51,4 +52,11 @@ bool admin_token_equal(struct bytes given, const char *token)
 	for (size_t i = 0; i < n; i++)
 		different |= (unsigned char)(token[i] ^ (i < given.len ? given.data[i] : 0));
 	return n > 0 && !different;
+}
+
+/* The first `auth` of a TCP peer is the connection's (admin_connection.c). Here the peer
+ * is known already, and what always sends its token first works on either listener. */
+void admin_auth(struct admin_run *run)
+{
+	admin_run_ok(run, NULL);
 }

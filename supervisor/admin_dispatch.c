@@ -15,6 +15,7 @@ static const struct {
 	{ "help", admin_help },
 	{ "config", admin_config },
 	{ "shards", admin_shards },
+	{ "auth", admin_auth },
 };
 
 admin_handler admin_dispatch_find(struct bytes word)
