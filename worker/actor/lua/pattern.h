@@ -1,6 +1,6 @@
 /* Owns Lua's patterns inside an actor: find, match, gmatch and gsub with a budget of steps. */
-#ifndef STAGE_WORKER_ACTOR_LUA_PATTERN_H
-#define STAGE_WORKER_ACTOR_LUA_PATTERN_H
+#ifndef WORKER_ACTOR_LUA_PATTERN_H
+#define WORKER_ACTOR_LUA_PATTERN_H
 
 #include <lua.h>
 

@@ -1,0 +1,151 @@
+/* Lua's patterns: a backtracking matcher which pays for every step from a budget. */
+#include "worker/actor/lua/pattern.h"
+
+#include <ctype.h>
+#include <lauxlib.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdnoreturn.h>
+#include <string.h>
+
+enum {
+	CAPTURES_MAX = 32,
+	DEPTH_MAX = 200,         /* nested matches: each takes C stack */
+	REPLACED_PER_STEP = 32,  /* bytes of a result that cost one step */
+
+	/* A capture's length, where it is none. */
+	LENGTH_OPEN = -1,        /* its ')' has not been reached */
+	LENGTH_POSITION = -2,    /* "()" */
+};
+
+struct matcher {
+	lua_State *L;
+	const char *subject;
+	const char *subject_end;
+	const char *pattern_end; /* Lua's strings end in a NUL: *pattern_end may be read */
+	long steps;              /* left to spend */
+	int depth;               /* left to go down */
+	int blame;               /* the level of the caller that errors name */
+	int level;               /* captures begun */
+	struct {
+		const char *start;
+		ptrdiff_t length;
+	} capture[CAPTURES_MAX];
+};
+
+static const char *match_here(struct matcher *m, const char *s, const char *p);
+
+static noreturn void fail(struct matcher *m, const char *format, ...)
+{
+	va_list args;
+
+	luaL_where(m->L, m->blame);
+	va_start(args, format);
+	lua_pushvfstring(m->L, format, args);
+	va_end(args);
+	lua_concat(m->L, 2);
+	lua_error(m->L);
+	__builtin_unreachable();
+}
+
+static void spend(struct matcher *m, size_t steps)
+{
+	if ((size_t)m->steps < steps)
+		fail(m, "pattern takes too long");
+	m->steps -= (long)steps;
+}
+
+/* --- Single characters ----------------------------------------------------------------- */
+
+/* Does c belong to the class of the letter after a '%'? */
+static bool class_has(int c, int letter)
+{
+	bool has;
+
+	switch (tolower(letter)) {
+	case 'a': has = isalpha(c); break;
+	case 'c': has = iscntrl(c); break;
+	case 'd': has = isdigit(c); break;
+	case 'g': has = isgraph(c); break;
+	case 'l': has = islower(c); break;
+	case 'p': has = ispunct(c); break;
+	case 's': has = isspace(c); break;
+	case 'u': has = isupper(c); break;
+	case 'w': has = isalnum(c); break;
+	case 'x': has = isxdigit(c); break;
+	default: return letter == c;
+	}
+	return has != (isupper(letter) != 0);
+}
+
+/*
+ * Does the set that opens at p and whose ']' is at close have c in it? A '-' makes a range only
+ * between two plain characters: behind a class, or right before the ']', it is itself.
+ */
+static bool set_has(struct matcher *m, int c, const char *p, const char *close)
+{
+	bool negated = p[1] == '^';
+
+	for (p += negated ? 2 : 1; p < close; p++) {
+		spend(m, 1);
+		if (*p == '%') {
+			p++;
+			if (class_has(c, (unsigned char)*p))
+				return !negated;
+		} else if (p[1] == '-' && p + 2 < close) {
+			if ((unsigned char)p[0] <= c && c <= (unsigned char)p[2])
+				return !negated;
+			p += 2;
+		} else if ((unsigned char)*p == c) {
+			return !negated;
+		}
+	}
+	return negated;
+}
+
+/* The end of the set that opens at p. Its first character may be a ']'. */
+static const char *set_end(struct matcher *m, const char *p)
+{
+	const char *first = p + (p[1] == '^' ? 2 : 1);
+
+	for (p = first; p == first || *p != ']'; p++) {
+		spend(m, 1);
+		if (p == m->pattern_end)
+			fail(m, "malformed pattern (missing ']')");
+		if (*p == '%' && p + 1 < m->pattern_end) {
+			p++;
+			if (first == p - 1)
+				first = p;
+		}
+	}
+	return p + 1;
+}
+
+/* The end of the single character, class or set at p. */
+static const char *item_end(struct matcher *m, const char *p)
+{
+	if (*p == '[')
+		return set_end(m, p);
+	if (*p != '%')
+		return p + 1;
+	if (p + 1 == m->pattern_end)
+		fail(m, "malformed pattern (ends with '%%')");
+	return p + 2;
+}
+
+static bool item_fits(struct matcher *m, const char *s, const char *p, const char *end)
+{
+	int c;
+
+	spend(m, 1);
+	if (s >= m->subject_end)
+		return false;
+	c = (unsigned char)*s;
+	switch (*p) {
+	case '.': return true;
+	case '%': return class_has(c, (unsigned char)p[1]);
+	case '[': return set_has(m, c, p, end - 1);
+	default: return (unsigned char)*p == c;
+	}
+}
