@@ -81,7 +81,7 @@ int listener_tcp(struct listener *l, const char *address, const char *purpose, s
 	const char *why = NULL;
 	char host[256];
 	uint16_t port;
-	int fd, result;
+	int fd = -1, result;
 
 	if (!config_split_address(bytes_of(address), host, &port)) {
 		buffer_printf(error, "[%s] listen: %s is no address\n", purpose, address);
@@ -139,13 +139,13 @@ static int bind_unix(const struct sockaddr_un *address, int *ret_fd)
 int listener_unix(struct listener *l, const char *directory, const char *name, struct buffer *error)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd, result;
+	int fd = -1, result;
 
-	if (strlen(directory) + 1 + strlen(name) >= sizeof(address.sun_path)) {
+	if ((size_t)snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name) >=
+	    sizeof(address.sun_path)) {
 		buffer_printf(error, "[node] runtime: %s is too long for a socket's name\n", directory);
 		return -ENAMETOOLONG;
 	}
-	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", directory, name);
 	if (living(&address)) {
 		buffer_printf(error, "%s: another server answers there\n", address.sun_path);
 		return -EADDRINUSE;
