@@ -21,14 +21,16 @@ static void write_facts(struct admin_run *run, struct bytes child_row, uint32_t 
 		count++;
 	row = admin_table_row(&run->table, count);
 	for (const struct admin_column *c = columns; c->key != NULL; c++) {
-		if (strcmp(c->key, "address") == 0)
-			admin_pair_value(row, "address", admin_row_get(child_row, "address"));
-		else if (strcmp(c->key, "node") == 0)
+		if (strcmp(c->key, "address") == 0) {
+			msgpack_write_str(row, BYTES_LITERAL("address"));
+			msgpack_write_str(row, run->command.arguments[0]);
+		} else if (strcmp(c->key, "node") == 0) {
 			admin_pair_text(row, "node", run->node->config.node.name);
-		else if (strcmp(c->key, "worker") == 0)
+		} else if (strcmp(c->key, "worker") == 0) {
 			admin_pair_uint(row, "worker", worker);
-		else
+		} else {
 			admin_pair_value(row, c->key, admin_row_get(child_row, c->key));
+		}
 	}
 }
 
