@@ -1,0 +1,61 @@
+/* A gateway as a whole: what its parts share. One per process, made by main.c. */
+#ifndef WORKER_GATEWAY_GATEWAY_H
+#define WORKER_GATEWAY_GATEWAY_H
+
+#include <ev.h>
+
+#include "common/link.h"
+#include "common/map.h"
+#include "proto/client.h"
+#include "worker/child.h"
+#include "worker/gateway/session.h"
+
+#define GATEWAY_WORKERS_MAX 256 /* bits of subject.relays */
+#define GATEWAY_READ 65536      /* bytes read from a client at once, into one shared buffer */
+
+struct pending;
+TAILQ_HEAD(pending_list, pending);
+
+/* An actor worker as this gateway sees it. */
+struct worker_link {
+	struct gateway *gateway;
+	struct link *link;         /* NULL: away at present */
+	uint32_t index, incarnation;
+	struct pending_list sent;  /* unanswered, in the order sent */
+	struct pending_list held;  /* wait for the link, or for the shard's new owner */
+};
+
+struct gateway_counters {
+	uint64_t requests[CLIENT_VERB_COUNT];
+	uint64_t errors[ERROR_COUNT];
+	uint64_t bytes_in, bytes_out, accepted, refused, events, crashed, retried;
+};
+
+struct gateway {
+	struct child child;
+	struct ev_loop *loop;
+	const struct config *config;
+	struct worker_link workers[GATEWAY_WORKERS_MAX];
+	uint32_t worker_count;
+	struct pending_list homeless; /* their shard has no owner, or moved while they were away */
+	struct pending **pendings;    /* by slot */
+	uint32_t pending_capacity, pending_free;
+	struct session_list sessions, dirty, stalled;
+	struct session_list closing;
+	struct session_list paused;   /* not read while a link is full */
+	uint64_t session_count, session_limit;
+	struct map subjects;          /* address -> struct subject */
+	struct timers timers;
+	struct timer housekeeping;
+	struct gateway_counters counters;
+	char *read_buffer;
+	int listener, spare_fd;
+	struct ev_io acceptor;
+	struct ev_prepare flusher;
+	struct ev_timer clock;
+	bool draining;
+};
+
+extern struct gateway gateway;
+
+#endif

@@ -1,0 +1,180 @@
+/* The program stage-gateway: one gateway, from its first control message to its end. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "worker/gateway/accept.h"
+#include "worker/gateway/gateway.h"
+#include "worker/gateway/pending.h"
+#include "worker/gateway/query.h"
+#include "worker/gateway/route.h"
+#include "worker/gateway/watch.h"
+
+#define HOUSEKEEPING_MS 250
+
+struct gateway gateway = { .listener = -1, .spare_fd = -1 };
+
+/* --- the loop --- */
+
+static void on_housekeeping(struct timer *timer)
+{
+	uint64_t now = clock_now_ms();
+
+	session_check_time(&gateway, now);
+	timer_set(&gateway.timers, timer, now + HOUSEKEEPING_MS, on_housekeeping);
+}
+
+static void arm_clock(void)
+{
+	uint64_t at, now = clock_now_ms();
+
+	ev_timer_stop(gateway.loop, &gateway.clock);
+	if (!timers_next(&gateway.timers, &at))
+		return;
+	/* libev counts from the loop's own time, which may be old. */
+	ev_now_update(gateway.loop);
+	ev_timer_set(&gateway.clock, at > now ? (double)(at - now) / 1000 : 0., 0.);
+	ev_timer_start(gateway.loop, &gateway.clock);
+}
+
+static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int events)
+{
+	(void)loop, (void)watcher, (void)events;
+	timers_run(&gateway.timers, clock_now_ms());
+	session_flush_all(&gateway);
+	arm_clock();
+	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))
+		child_exit(&gateway.child, EX_OK);
+}
+
+static void on_clock(struct ev_loop *loop, struct ev_timer *watcher, int events)
+{
+	(void)loop, (void)watcher, (void)events; /* timers run when the loop prepares */
+}
+
+/* --- control messages --- */
+
+static void on_hello(struct child *c, const struct control_hello *m)
+{
+	gateway.config = &c->config;
+	gateway.worker_count = m->actors;
+	gateway.session_limit = (c->config.client.sessions + m->gateways - 1) / (m->gateways ? m->gateways : 1);
+	if (m->actors > GATEWAY_WORKERS_MAX)
+		child_fail(c, EX_SOFTWARE, "more actor workers than a gateway can serve");
+	for (uint32_t i = 0; i < GATEWAY_WORKERS_MAX; i++) {
+		struct worker_link *worker = &gateway.workers[i];
+
+		*worker = (struct worker_link){ .gateway = &gateway, .index = i };
+		TAILQ_INIT(&worker->sent);
+		TAILQ_INIT(&worker->held);
+	}
+	timer_set(&gateway.timers, &gateway.housekeeping, clock_now_ms() + HOUSEKEEPING_MS, on_housekeeping);
+}
+
+static void on_shards(struct child *c, const struct control_shard *former)
+{
+	(void)c;
+	if (former)
+		route_map_changed();
+}
+
+static void on_peer(struct child *c, const struct control_peer *m, int take_fd)
+{
+	(void)c;
+	if (m->role == CONTROL_ACTOR && m->index < gateway.worker_count)
+		route_connect(m->index, m->incarnation, take_fd);
+	else
+		close(take_fd);
+}
+
+static void on_listener(struct child *c, int take_fd)
+{
+	accept_begin(take_fd);
+	child_ready(c);
+}
+
+static void on_query(struct child *c, const struct control_query *m)
+{
+	(void)c;
+	query_answer(m);
+}
+
+static void on_drain(struct child *c)
+{
+	struct session *s;
+
+	(void)c;
+	gateway.draining = true;
+	accept_stop();
+	TAILQ_FOREACH (s, &gateway.sessions, all) {
+		session_send(s, &(struct client_line){ .word = "drain" });
+		session_finish(s);
+	}
+}
+
+static const struct child_handlers handlers = {
+	.on_hello = on_hello,       .on_shards = on_shards, .on_peer = on_peer,
+	.on_listener = on_listener, .on_query = on_query,   .on_drain = on_drain,
+};
+
+/* --- life --- */
+
+static void init_lists(void)
+{
+	TAILQ_INIT(&gateway.homeless);
+	TAILQ_INIT(&gateway.sessions);
+	TAILQ_INIT(&gateway.dirty);
+	TAILQ_INIT(&gateway.stalled);
+	TAILQ_INIT(&gateway.closing);
+	TAILQ_INIT(&gateway.paused);
+}
+
+static void fini(void)
+{
+	struct session *s;
+
+	TAILQ_FOREACH (s, &gateway.sessions, all)
+		session_end(s, ERROR_SHUTDOWN);
+	session_flush_all(&gateway);
+	for (uint32_t i = 1; i < gateway.pending_capacity; i++)
+		if (pending_by_rid(i))
+			pending_free(pending_by_rid(i));
+	for (uint32_t i = 0; i < gateway.worker_count; i++)
+		if (gateway.workers[i].link) {
+			link_fini(gateway.workers[i].link);
+			free(gateway.workers[i].link);
+		}
+	free(gateway.pendings);
+	free(gateway.read_buffer);
+	map_fini(&gateway.subjects);
+	timers_fini(&gateway.timers);
+	accept_stop();
+	close(gateway.spare_fd);
+}
+
+int main(void)
+{
+	int r = child_init(&gateway.child, CONTROL_GATEWAY, &handlers, &gateway);
+
+	if (r < 0) {
+		fputs("stage-gateway is started by stage\n", stderr);
+		return EX_USAGE;
+	}
+	init_lists();
+	gateway.loop = gateway.child.loop;
+	gateway.read_buffer = memory_new(GATEWAY_READ);
+	gateway.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ev_prepare_init(&gateway.flusher, on_prepare);
+	ev_set_priority(&gateway.flusher, -1); /* after the links: they bring no answer this turn */
+	ev_prepare_start(gateway.loop, &gateway.flusher);
+	ev_init(&gateway.clock, on_clock);
+	r = child_run(&gateway.child);
+	fini();
+	child_fini(&gateway.child);
+	return r;
+}

@@ -1,0 +1,185 @@
+/* Watched actors: their members, and what a watch is owed of them. */
+#include "worker/gateway/subject.h"
+
+#include <stdlib.h>
+
+#include "common/memory.h"
+#include "proto/json.h"
+#include "proto/msgpack.h"
+
+static struct bytes own(struct bytes s)
+{
+	return (struct bytes){ memory_copy(s.data, s.len), s.len };
+}
+
+static void disown(struct bytes *s)
+{
+	free((char *)s->data);
+	*s = (struct bytes){ NULL, 0 };
+}
+
+struct subject *subject_new(struct bytes address, uint32_t shard)
+{
+	struct subject *s = memory_new(sizeof(*s));
+
+	s->address = own(address);
+	s->shard = shard;
+	TAILQ_INIT(&s->watches);
+	return s;
+}
+
+static void clear_members(struct subject *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		disown(&s->list[i].name);
+		disown(&s->list[i].value);
+	}
+	s->count = 0;
+}
+
+void subject_free(struct subject *s)
+{
+	if (s == NULL)
+		return;
+	clear_members(s);
+	free(s->list);
+	disown(&s->address);
+	free(s);
+}
+
+bool subject_unused(const struct subject *s)
+{
+	for (size_t i = 0; i < 4; i++)
+		if (s->relays[i])
+			return false;
+	return TAILQ_EMPTY(&s->watches) && s->asking == 0;
+}
+
+void subject_set_relay(struct subject *s, uint32_t worker, bool on)
+{
+	uint64_t bit = UINT64_C(1) << (worker & 63);
+
+	if (on)
+		s->relays[worker / 64] |= bit;
+	else
+		s->relays[worker / 64] &= ~bit;
+}
+
+bool subject_has_relay(const struct subject *s, uint32_t worker)
+{
+	return s->relays[worker / 64] >> (worker & 63) & 1;
+}
+
+static struct member *find(struct subject *s, struct bytes name)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (bytes_equal(s->list[i].name, name))
+			return &s->list[i];
+	return NULL;
+}
+
+static void put(struct subject *s, struct bytes name, struct bytes value, uint64_t changed)
+{
+	struct member *m = find(s, name);
+
+	if (m == NULL) {
+		s->list = memory_grow(s->list, s->count + 1, sizeof(*s->list));
+		m = &s->list[s->count++];
+		*m = (struct member){ .name = own(name) };
+	} else {
+		disown(&m->value);
+	}
+	m->value = own(value);
+	m->changed = changed;
+}
+
+static void put_all(struct subject *s, struct version v, struct bytes map)
+{
+	struct msgpack_reader r = msgpack_read(map);
+	uint32_t n = map.len ? msgpack_read_map(&r) : 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct bytes name = msgpack_read_str(&r), value = msgpack_read_value(&r);
+
+		if (r.bad)
+			break;
+		put(s, name, value, v.number);
+	}
+	s->version = v;
+}
+
+void subject_change(struct subject *s, struct version v, struct bytes changed)
+{
+	put_all(s, v, changed);
+}
+
+void subject_replace(struct subject *s, struct version v, struct bytes all)
+{
+	clear_members(s);
+	put_all(s, v, all);
+}
+
+static bool names(const struct watch *w, struct bytes name)
+{
+	struct msgpack_reader r = msgpack_read(w->members);
+	uint32_t n;
+
+	if (w->members.len == 0)
+		return true;
+	n = msgpack_read_array(&r);
+	for (uint32_t i = 0; i < n; i++)
+		if (bytes_equal(msgpack_read_str(&r), name))
+			return true;
+	return false;
+}
+
+bool watch_concerned(const struct watch *w, struct bytes changed)
+{
+	struct msgpack_reader r = msgpack_read(changed);
+	uint32_t n = changed.len ? msgpack_read_map(&r) : 0;
+
+	for (uint32_t i = 0; i < n && !r.bad; i++) {
+		struct bytes name = msgpack_read_str(&r);
+
+		msgpack_read_value(&r);
+		if (!r.bad && names(w, name))
+			return true;
+	}
+	return false;
+}
+
+void watch_owed(const struct watch *w, struct buffer *json)
+{
+	const struct subject *s = w->subject;
+	bool first = true;
+
+	buffer_append_text(json, "{");
+	for (size_t i = 0; i < s->count; i++) {
+		const struct member *m = &s->list[i];
+
+		if ((!w->renew && m->changed <= w->seen.number) || !names(w, m->name))
+			continue;
+		if (!first)
+			buffer_append_text(json, ",");
+		first = false;
+		json_write_text(m->name, json);
+		buffer_append_text(json, ":");
+		json_write(m->value, json);
+	}
+	buffer_append_text(json, "}");
+}
+
+uint64_t watch_due(const struct watch *w, uint64_t now)
+{
+	uint64_t due = w->sent_at + w->min_ms;
+
+	return w->sent_at == 0 || due <= now ? now : due;
+}
+
+void watch_sent(struct watch *w, uint64_t now)
+{
+	w->seen = w->subject->version;
+	w->sent_at = now;
+	w->folded = 0;
+	w->renew = false;
+}

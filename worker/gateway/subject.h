@@ -1,0 +1,79 @@
+/* A subject: one watched actor as a gateway sees it, and who watches it. Conflation,
+ * min=, slow readers and resumption are one mechanism: the subject knows the number of
+ * the version that last changed each member, a watch knows the version it has seen, and
+ * what it is owed is the members changed after that. Pure: no sockets, no clock. */
+#ifndef WORKER_GATEWAY_SUBJECT_H
+#define WORKER_GATEWAY_SUBJECT_H
+
+#include <sys/queue.h>
+
+#include "common/timer.h"
+#include "proto/address.h"
+#include "proto/ipc.h"
+
+struct session;
+struct subject;
+
+struct member {
+	struct bytes name;  /* owned */
+	struct bytes value; /* msgpack, owned */
+	uint64_t changed;   /* number of the version that last changed it, as far as we know */
+};
+
+struct watch {
+	TAILQ_ENTRY(watch) of_subject;
+	TAILQ_ENTRY(watch) behind_next; /* in its session's list, while it is behind */
+	struct subject *subject;
+	struct session *session;
+	struct bytes id;      /* owned */
+	struct bytes members; /* msgpack array of names, owned; empty: all */
+	struct version seen;
+	uint64_t min_ms;      /* at most one event in so many */
+	uint64_t sent_at;     /* of the last event */
+	struct timer timer;   /* set while min= keeps an event back */
+	uint64_t folded;      /* events since seen that concern it */
+	bool behind;          /* in its session's list: owed, and not sent yet */
+	bool renew;           /* owed a snapshot of everything instead */
+};
+
+TAILQ_HEAD(watch_list, watch);
+
+struct subject {
+	struct bytes address; /* owned */
+	uint32_t shard;
+	struct version version;
+	struct member *list;
+	size_t count;
+	struct watch_list watches;
+	uint64_t relays[4];   /* bit i: actor worker i watches through this gateway */
+	unsigned asking;      /* watch requests under way */
+};
+
+struct subject *subject_new(struct bytes address, uint32_t shard);
+void subject_free(struct subject *s);
+
+/* Nobody watches and nobody is about to. */
+bool subject_unused(const struct subject *s);
+
+void subject_set_relay(struct subject *s, uint32_t worker, bool on);
+bool subject_has_relay(const struct subject *s, uint32_t worker);
+
+/* Takes changed members (msgpack map of name to value) of a version in. */
+void subject_change(struct subject *s, struct version v, struct bytes changed);
+/* The members are these and no others from this version on. */
+void subject_replace(struct subject *s, struct version v, struct bytes all);
+
+/* Whether any name in the map concerns the watch. */
+bool watch_concerned(const struct watch *w, struct bytes changed);
+
+/* Appends the JSON object of what the watch is owed: members it names that changed after
+ * `seen`, or (renew) all it names. */
+void watch_owed(const struct watch *w, struct buffer *json);
+
+/* When the watch may be sent its next event by min=: now or later. */
+uint64_t watch_due(const struct watch *w, uint64_t now);
+
+/* It has been sent what it was owed. */
+void watch_sent(struct watch *w, uint64_t now);
+
+#endif

@@ -1,0 +1,353 @@
+/* Watches of sessions on actors. */
+#include "worker/gateway/watch.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/memory.h"
+#include "proto/json.h"
+#include "proto/msgpack.h"
+#include "worker/gateway/gateway.h"
+#include "worker/gateway/line.h"
+#include "worker/gateway/request.h"
+#include "worker/gateway/route.h"
+
+/* --- subjects --- */
+
+struct subject *watch_find_subject(struct bytes address)
+{
+	return map_get(&gateway.subjects, address);
+}
+
+struct subject *watch_subject(struct bytes address)
+{
+	struct subject *s = watch_find_subject(address);
+
+	if (s == NULL) {
+		s = subject_new(address, route_shard(address));
+		map_put(&gateway.subjects, s->address, s);
+	}
+	return s;
+}
+
+void watch_release_subject(struct subject *s)
+{
+	if (!subject_unused(s))
+		return;
+	map_remove(&gateway.subjects, s->address);
+	route_unwatch(s->address, s->shard);
+	subject_free(s);
+}
+
+/* --- a watch's life --- */
+
+static struct watch *watch_new(struct session *s, const struct client_request *q, struct bytes members)
+{
+	struct watch *w = memory_new(sizeof(*w));
+
+	w->session = s;
+	w->subject = watch_subject(q->address);
+	w->id = (struct bytes){ memory_copy(q->id.data, q->id.len), q->id.len };
+	w->members = (struct bytes){ memory_copy(members.data, members.len), members.len };
+	w->min_ms = q->min;
+	w->subject->asking++;
+	s->asking++;
+	return w;
+}
+
+static void watch_free(struct watch *w)
+{
+	free((char *)w->id.data);
+	free((char *)w->members.data);
+	free(w);
+}
+
+void watch_abandon(struct watch *take_watch)
+{
+	struct subject *s = take_watch->subject;
+
+	s->asking--;
+	take_watch->session->asking--;
+	watch_free(take_watch);
+	watch_release_subject(s);
+}
+
+static void set_behind(struct watch *w, bool on)
+{
+	if (on == w->behind)
+		return;
+	w->behind = on;
+	if (on)
+		TAILQ_INSERT_TAIL(&w->session->behind, w, behind_next);
+	else
+		TAILQ_REMOVE(&w->session->behind, w, behind_next);
+}
+
+void watch_end(struct watch *take_watch)
+{
+	struct subject *s = take_watch->subject;
+
+	set_behind(take_watch, false);
+	timer_clear(&gateway.timers, &take_watch->timer);
+	map_remove(&take_watch->session->watches, take_watch->id);
+	TAILQ_REMOVE(&s->watches, take_watch, of_subject);
+	watch_free(take_watch);
+	watch_release_subject(s);
+}
+
+void watch_end_all(struct session *s)
+{
+	size_t at = 0;
+	void *watch;
+
+	while (map_next(&s->watches, &at, NULL, &watch))
+		watch_end(watch);
+	map_fini(&s->watches);
+}
+
+/* --- the request and its answer --- */
+
+void watch_request(struct session *s, const struct client_request *q)
+{
+	struct buffer members = { 0 };
+	struct ipc_request request;
+
+	if (s->watches.count + s->asking >= gateway.config->client.watches) {
+		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"watches\"}"));
+		return;
+	}
+	if (request_begin(s, q, &request, &members)) {
+		request.verb = IPC_WATCH;
+		request.resume = q->options & 1u << CLIENT_OPTION_V;
+		request.base = q->v;
+		request_send(s, q, &request, watch_new(s, q, buffer_bytes(&members)));
+	}
+	buffer_fini(&members);
+}
+
+void watch_answered(struct pending *p, const struct ipc_reply *reply)
+{
+	struct watch *w = p->watch;
+	struct session *s = p->session;
+	struct buffer json = { 0 };
+
+	p->watch = NULL;
+	s->asking--;
+	w->subject->asking--;
+	/* What it holds now is of this version; others of the subject have it already. */
+	subject_change(w->subject, reply->version, reply->payload);
+	w->seen = reply->version;
+	TAILQ_INSERT_TAIL(&w->subject->watches, w, of_subject);
+	map_put(&s->watches, w->id, w);
+	json_write(reply->payload, &json);
+	session_send(s, &(struct client_line){
+		.id = w->id, .word = "ok", .v = &reply->version,
+		.base = reply->resumed ? &p->request.base : NULL, .json = buffer_bytes(&json) });
+	buffer_fini(&json);
+}
+
+/* --- telling --- */
+
+/* The tail of the line last encoded: a fan-out writes it once for every distinct need. */
+static struct {
+	struct buffer tail;
+	const struct subject *subject;
+	struct version from, to;
+	struct buffer members; /* of that watch */
+	uint64_t folded;
+	bool renew, valid;
+} last;
+
+static bool same_need(const struct watch *w)
+{
+	return last.valid && last.subject == w->subject && version_equal(last.from, w->seen) &&
+	       version_equal(last.to, w->subject->version) && last.folded == w->folded &&
+	       last.renew == w->renew && bytes_equal(buffer_bytes(&last.members), w->members);
+}
+
+static void encode_tail(const struct watch *w)
+{
+	struct buffer json = { 0 };
+
+	watch_owed(w, &json);
+	buffer_clear(&last.tail);
+	client_format_tail(&(struct client_line){
+		.word = w->renew ? "snap" : "evt", .v = &w->subject->version,
+		.n = w->folded > 1 ? w->folded : 0, .json = buffer_bytes(&json) }, &last.tail);
+	buffer_fini(&json);
+	buffer_clear(&last.members);
+	buffer_append_bytes(&last.members, w->members);
+	last.subject = w->subject;
+	last.from = w->seen;
+	last.to = w->subject->version;
+	last.folded = w->folded;
+	last.renew = w->renew;
+	last.valid = true;
+}
+
+static void send_owed(struct watch *w, uint64_t now)
+{
+	timer_clear(&gateway.timers, &w->timer);
+	set_behind(w, false);
+	if (!same_need(w))
+		encode_tail(w);
+	gateway.counters.events++;
+	session_send_tail(w->session, w->id, buffer_bytes(&last.tail));
+	watch_sent(w, now);
+}
+
+static void on_due(struct timer *timer)
+{
+	struct watch *w = (struct watch *)((char *)timer - offsetof(struct watch, timer));
+
+	if (!session_is_slow(w->session))
+		send_owed(w, clock_now_ms());
+}
+
+/* It is owed something: now, when min= allows it, or when its reader has caught up. */
+static void owe(struct watch *w, uint64_t now)
+{
+	uint64_t due = watch_due(w, now);
+
+	if (due <= now && !session_is_slow(w->session)) {
+		send_owed(w, now);
+		return;
+	}
+	set_behind(w, true);
+	if (due > now && w->timer.place == 0)
+		timer_set(&gateway.timers, &w->timer, due, on_due);
+}
+
+void watch_catch_up(struct session *s)
+{
+	uint64_t now = clock_now_ms();
+	struct watch *w, *next;
+
+	for (w = TAILQ_FIRST(&s->behind); w && !session_is_slow(s); w = next) {
+		next = TAILQ_NEXT(w, behind_next);
+		if (watch_due(w, now) <= now)
+			send_owed(w, now);
+	}
+}
+
+void watch_flush_before_reply(struct session *s, struct bytes address)
+{
+	struct watch *w, *next;
+
+	for (w = TAILQ_FIRST(&s->behind); w; w = next) {
+		next = TAILQ_NEXT(w, behind_next);
+		if (bytes_equal(w->subject->address, address))
+			send_owed(w, clock_now_ms());
+	}
+}
+
+/* --- events --- */
+
+static void end_with(struct watch *w, enum error_code code)
+{
+	session_send(w->session, &(struct client_line){ .id = w->id, .word = "end", .code = code });
+	watch_end(w);
+}
+
+static void forward(const struct subject *s, struct bytes body)
+{
+	for (uint32_t i = 0; i < gateway.worker_count; i++) {
+		struct link *link = gateway.workers[i].link;
+
+		if (link == NULL || !subject_has_relay(s, i))
+			continue;
+		buffer_append_bytes(link_begin(link), body);
+		link_end(link);
+	}
+}
+
+static void tell_all(struct subject *s, struct bytes changed, bool renew)
+{
+	uint64_t now = clock_now_ms();
+	struct watch *w;
+
+	last.valid = false;
+	TAILQ_FOREACH (w, &s->watches, of_subject) {
+		if (!renew && !watch_concerned(w, changed))
+			continue;
+		w->folded++;
+		w->renew |= renew;
+		owe(w, now);
+	}
+}
+
+void watch_event(const struct ipc_event *event, struct bytes body)
+{
+	struct subject *s = watch_find_subject(event->address);
+	struct watch *w;
+
+	if (s == NULL)
+		return;
+	forward(s, body);
+	if (event->kind == IPC_EVENT_END) {
+		s->asking++; /* it stays while its watches go */
+		memset(s->relays, 0, sizeof(s->relays));
+		while ((w = TAILQ_FIRST(&s->watches)) != NULL)
+			end_with(w, event->code);
+		s->asking--;
+		watch_release_subject(s);
+	} else if (event->kind == IPC_EVENT_SNAPSHOT) {
+		subject_replace(s, event->version, event->changed);
+		tell_all(s, event->changed, true);
+	} else {
+		subject_change(s, event->version, event->changed);
+		tell_all(s, event->changed, false);
+	}
+}
+
+/* --- new owners --- */
+
+static void ask_again(struct subject *s)
+{
+	struct ipc_request request = {
+		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->version,
+	};
+	struct pending *p = pending_new(PENDING_REWATCH, &request);
+
+	if (p == NULL)
+		return;
+	s->asking++;
+	route_send(p);
+}
+
+void watch_take_up(uint32_t worker)
+{
+	size_t at = 0;
+	void *subject;
+
+	while (map_next(&gateway.subjects, &at, NULL, &subject)) {
+		struct subject *s = subject;
+
+		if (gateway.child.shards[s->shard].worker == worker && s->version.epoch != 0)
+			ask_again(s);
+	}
+}
+
+void watch_taken_up(struct pending *p, const struct ipc_reply *reply)
+{
+	struct subject *s = watch_find_subject(p->request.address);
+	struct watch *w;
+
+	if (s == NULL)
+		return;
+	s->asking--;
+	if (reply->code != ERROR_NONE) {
+		s->asking++;
+		while ((w = TAILQ_FIRST(&s->watches)) != NULL)
+			end_with(w, ERROR_GONE);
+		s->asking--;
+	} else if (!reply->resumed) {
+		subject_replace(s, reply->version, reply->payload);
+		tell_all(s, reply->payload, true);
+	} else {
+		subject_change(s, reply->version, reply->payload);
+		tell_all(s, reply->payload, false);
+	}
+	watch_release_subject(s);
+}
