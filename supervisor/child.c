@@ -165,9 +165,11 @@ static void log_end(const struct child *c)
 		snprintf(how, sizeof(how), "exit %d", WEXITSTATUS(c->wait_status));
 	if (asked && c->wait_status == 0)
 		log_debug("child drained", F_TEXT("child", c->name), F_INT("pid", c->pid));
-	else
+	else if (c->cause != NULL)
 		log_warnx("child ended", F_TEXT("child", c->name), F_INT("pid", c->pid), F_TEXT("how", how),
-		          F_TEXT("cause", c->cause != NULL ? c->cause : "its own"));
+		          F_TEXT("cause", c->cause));
+	else
+		log_warnx("child ended", F_TEXT("child", c->name), F_INT("pid", c->pid), F_TEXT("how", how));
 }
 
 /* The process is gone and everything it said has been heard. */

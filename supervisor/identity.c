@@ -69,7 +69,7 @@ static int create(const char *file, uint32_t shards, struct identity *ret)
 	return error;
 }
 
-/* Shard epochs begin above those of every earlier start, see node.c. */
+/* Shard epochs begin above those of every earlier start, see node_init.c. */
 static int count_start(const char *state, uint32_t *ret)
 {
 	struct buffer text = { 0 };
