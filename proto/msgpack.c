@@ -119,24 +119,64 @@ struct bytes msgpack_read_str(struct msgpack_reader *r)
 	return (struct bytes){ r->at - len, len };
 }
 
-/* Depth is bounded here, because what reads the value recurses into it. */
-static bool shallow(const char *at, unsigned depth)
+/* Steps over a string or bin whose length stands behind its first byte. */
+static bool skip_sized(struct msgpack_reader *r, bool bin)
 {
-	const char *rest = at;
-	bool map = mp_typeof(*at) == MP_MAP;
-	uint32_t n;
+	uint32_t len;
 
-	if (!map && mp_typeof(*at) != MP_ARRAY)
-		return true;
-	if (depth >= MSGPACK_DEPTH_MAX)
+	if (!fits(r, bin ? mp_check_binl(r->at, r->end) : mp_check_strl(r->at, r->end)))
 		return false;
-	n = map ? mp_decode_map(&rest) * 2 : mp_decode_array(&rest);
-	while (n-- > 0) {
-		if (!shallow(rest, depth + 1))
-			return false;
-		mp_next(&rest);
-	}
+	len = bin ? mp_decode_binl(&r->at) : mp_decode_strl(&r->at);
+	if (len > (size_t)(r->end - r->at))
+		return false;
+	r->at += len;
 	return true;
+}
+
+/* Steps over what has no elements. Nothing of ours is ext, nor is byte 0xc1. */
+static bool skip_leaf(struct msgpack_reader *r, enum mp_type type)
+{
+	int hint = mp_parser_hint[(unsigned char)*r->at]; /* bytes to follow; below 0: a length */
+
+	if (type == MP_EXT)
+		return false;
+	if (hint < 0)
+		return skip_sized(r, type == MP_BIN);
+	if (hint >= r->end - r->at)
+		return false;
+	r->at += hint + 1;
+	return true;
+}
+
+/* Steps over one value, nested no deeper than what reads it later may recurse. Not
+ * with mp_check(): it counts elements in an int, which an array of 2^32-1 overflows. */
+static bool skip_value(struct msgpack_reader *r)
+{
+	uint64_t left[MSGPACK_DEPTH_MAX + 1] = { 1 }; /* values still to come, at each depth */
+	unsigned depth = 0;
+
+	for (;;) {
+		enum mp_type type;
+
+		while (left[depth] == 0) {
+			if (depth-- == 0)
+				return true;
+		}
+		left[depth]--;
+		if (r->at >= r->end)
+			return false;
+		type = mp_typeof(*r->at);
+		if (type != MP_ARRAY && type != MP_MAP) {
+			if (!skip_leaf(r, type))
+				return false;
+		} else if (depth < MSGPACK_DEPTH_MAX) {
+			left[++depth] = type == MP_ARRAY ? msgpack_read_array(r) : 2 * (uint64_t)msgpack_read_map(r);
+			if (r->bad)
+				return false;
+		} else {
+			return false;
+		}
+	}
 }
 
 struct bytes msgpack_read_value(struct msgpack_reader *r)
@@ -145,7 +185,7 @@ struct bytes msgpack_read_value(struct msgpack_reader *r)
 
 	if (!some(r))
 		return none;
-	if (mp_check(&r->at, r->end) != 0 || !shallow(begin, 0)) {
+	if (!skip_value(r)) {
 		r->bad = true;
 		return none;
 	}
@@ -236,92 +276,4 @@ void msgpack_write_raw(struct buffer *out, struct bytes value)
 		msgpack_write_nil(out);
 	else
 		buffer_append_bytes(out, value);
-}
-
-/* --- comparing --- */
-
-static bool equal(const char *a, const char *b);
-
-static bool equal_arrays(const char *a, const char *b)
-{
-	uint32_t n = mp_decode_array(&a);
-
-	if (n != mp_decode_array(&b))
-		return false;
-	for (; n > 0; n--) {
-		if (!equal(a, b))
-			return false;
-		mp_next(&a);
-		mp_next(&b);
-	}
-	return true;
-}
-
-/* The value of a key in the map at `map`, or NULL. */
-static const char *lookup(const char *map, const char *key)
-{
-	uint32_t n = mp_decode_map(&map);
-
-	for (; n > 0; n--) {
-		const char *k = map;
-
-		mp_next(&map);
-		if (equal(k, key))
-			return map;
-		mp_next(&map);
-	}
-	return NULL;
-}
-
-static bool equal_maps(const char *a, const char *b)
-{
-	const char *b_map = b;
-	uint32_t n = mp_decode_map(&a);
-
-	if (n != mp_decode_map(&b))
-		return false;
-	for (; n > 0; n--) {
-		const char *key = a, *found;
-
-		mp_next(&a);
-		/* Mostly both are in the same order. */
-		if (b && equal(key, b))
-			found = (mp_next(&b), b);
-		else
-			found = lookup(b_map, key), b = NULL;
-		if (found == NULL || !equal(a, found))
-			return false;
-		mp_next(&a);
-		if (b)
-			mp_next(&b);
-	}
-	return true;
-}
-
-static bool equal(const char *a, const char *b)
-{
-	const char *a_end = a, *b_end = b;
-	enum mp_type type = mp_typeof(*a);
-
-	if (type != mp_typeof(*b))
-		return false;
-	if (type == MP_ARRAY)
-		return equal_arrays(a, b);
-	if (type == MP_MAP)
-		return equal_maps(a, b);
-	if (type == MP_STR) {
-		uint32_t a_len = mp_decode_strl(&a), b_len = mp_decode_strl(&b);
-
-		return bytes_equal((struct bytes){ a, a_len }, (struct bytes){ b, b_len });
-	}
-	mp_next(&a_end);
-	mp_next(&b_end);
-	return a_end - a == b_end - b && memcmp(a, b, (size_t)(a_end - a)) == 0;
-}
-
-bool msgpack_equal(struct bytes a, struct bytes b)
-{
-	if (a.len == b.len && memcmp(a.data, b.data, a.len) == 0)
-		return true;
-	return equal(a.data, b.data);
 }

@@ -27,7 +27,7 @@ bool msgpack_read_bool(struct msgpack_reader *r);
 uint32_t msgpack_read_array(struct msgpack_reader *r); /* number of elements */
 uint32_t msgpack_read_map(struct msgpack_reader *r);   /* number of pairs */
 struct bytes msgpack_read_str(struct msgpack_reader *r); /* also accepts bin */
-/* One whole value of any kind, as its bytes; depth and size are checked. */
+/* One whole value of any kind but ext, as its bytes; depth and size are checked. */
 struct bytes msgpack_read_value(struct msgpack_reader *r);
 /* True (and skipped) where the next value is nil. */
 bool msgpack_read_nil(struct msgpack_reader *r);
@@ -43,7 +43,8 @@ void msgpack_write_array(struct buffer *out, uint32_t n);
 void msgpack_write_map(struct buffer *out, uint32_t n);
 void msgpack_write_raw(struct buffer *out, struct bytes value); /* nil where empty */
 
-/* Equal as values: maps whatever their order; 1 and 1.0 differ. */
+/* Equal as values: maps whatever their order; 1 and 1.0 differ. Both are whole values,
+ * as msgpack_read_value() gives them, or empty. */
 bool msgpack_equal(struct bytes a, struct bytes b);
 
 #endif
