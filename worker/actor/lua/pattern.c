@@ -34,8 +34,6 @@ struct matcher {
 	} capture[CAPTURES_MAX];
 };
 
-static const char *match_here(struct matcher *m, const char *s, const char *p);
-
 static noreturn void fail(struct matcher *m, const char *format, ...)
 {
 	va_list args;
@@ -74,6 +72,7 @@ static bool class_has(int c, int letter)
 	case 'u': has = isupper(c); break;
 	case 'w': has = isalnum(c); break;
 	case 'x': has = isxdigit(c); break;
+	case 'z': has = c == '\0'; break; /* undocumented since Lua 5.2 */
 	default: return letter == c;
 	}
 	return has != (isupper(letter) != 0);
@@ -107,18 +106,13 @@ static bool set_has(struct matcher *m, int c, const char *p, const char *close)
 /* The end of the set that opens at p. Its first character may be a ']'. */
 static const char *set_end(struct matcher *m, const char *p)
 {
-	const char *first = p + (p[1] == '^' ? 2 : 1);
-
-	for (p = first; p == first || *p != ']'; p++) {
+	p += p[1] == '^' ? 2 : 1;
+	do {
 		spend(m, 1);
 		if (p == m->pattern_end)
 			fail(m, "malformed pattern (missing ']')");
-		if (*p == '%' && p + 1 < m->pattern_end) {
-			p++;
-			if (first == p - 1)
-				first = p;
-		}
-	}
+		p += *p == '%' && p + 1 < m->pattern_end ? 2 : 1;
+	} while (*p != ']');
 	return p + 1;
 }
 
@@ -148,4 +142,80 @@ static bool item_fits(struct matcher *m, const char *s, const char *p, const cha
 	case '[': return set_has(m, c, p, end - 1);
 	default: return (unsigned char)*p == c;
 	}
+}
+
+/* --- Items with more to them: %b, %f, %1 ------------------------------------------------- */
+
+/* %bxy, p at the x: the text from an x to the y that balances it. */
+static const char *match_balanced(struct matcher *m, const char *s, const char *p)
+{
+	int open = 1;
+
+	if (p + 1 >= m->pattern_end)
+		fail(m, "malformed pattern (missing arguments to '%%b')");
+	if (s >= m->subject_end || *s != p[0])
+		return NULL;
+	while (++s < m->subject_end) {
+		spend(m, 1);
+		if (*s == p[1]) {
+			if (--open == 0)
+				return s + 1;
+		} else if (*s == p[0]) {
+			open++;
+		}
+	}
+	return NULL;
+}
+
+/* %f[set], p at the '[': between a character outside the set and one inside; *ret_p is the end. */
+static const char *match_frontier(struct matcher *m, const char *s, const char *p,
+                                  const char **ret_p)
+{
+	const char *end;
+	int before = s == m->subject ? '\0' : (unsigned char)s[-1];
+
+	if (*p != '[')
+		fail(m, "missing '[' after '%%f' in pattern");
+	end = item_end(m, p);
+	if (set_has(m, before, p, end - 1) || !set_has(m, (unsigned char)*s, p, end - 1))
+		return NULL;
+	*ret_p = end;
+	return s;
+}
+
+/* %1 to %9: the text that the capture has matched. A position never matches. */
+static const char *match_reference(struct matcher *m, const char *s, char digit)
+{
+	int i = digit - '1';
+	ptrdiff_t length;
+
+	if (i < 0 || i >= m->level || m->capture[i].length == LENGTH_OPEN)
+		fail(m, "invalid capture index %%%d", i + 1);
+	length = m->capture[i].length;
+	if (length == LENGTH_POSITION || m->subject_end - s < length)
+		return NULL;
+	spend(m, (size_t)length);
+	return memcmp(m->capture[i].start, s, (size_t)length) == 0 ? s + length : NULL;
+}
+
+/* The item at *p, a '%' with b, f or a digit behind it; *p moves on if it matched. */
+static const char *match_special(struct matcher *m, const char *s, const char **p)
+{
+	switch ((*p)[1]) {
+	case 'b':
+		s = match_balanced(m, s, *p + 2);
+		*p += 4;
+		return s;
+	case 'f':
+		return match_frontier(m, s, *p + 2, p);
+	default:
+		s = match_reference(m, s, (*p)[1]);
+		*p += 2;
+		return s;
+	}
+}
+
+static bool is_special(const char *p)
+{
+	return *p == '%' && (p[1] == 'b' || p[1] == 'f' || isdigit((unsigned char)p[1]));
 }
