@@ -219,3 +219,153 @@ static bool is_special(const char *p)
 {
 	return *p == '%' && (p[1] == 'b' || p[1] == 'f' || isdigit((unsigned char)p[1]));
 }
+
+/* --- Captures, repetition, and the match itself ------------------------------------------ */
+
+static const char *match_here(struct matcher *m, const char *s, const char *p);
+
+static const char *open_capture(struct matcher *m, const char *s, const char *p)
+{
+	bool position = p[1] == ')';
+	const char *end;
+
+	if (m->level >= CAPTURES_MAX)
+		fail(m, "too many captures");
+	m->capture[m->level].start = s;
+	m->capture[m->level].length = position ? LENGTH_POSITION : LENGTH_OPEN;
+	m->level++;
+	end = match_here(m, s, p + (position ? 2 : 1));
+	if (!end)
+		m->level--;
+	return end;
+}
+
+static const char *close_capture(struct matcher *m, const char *s, const char *p)
+{
+	const char *end;
+	int i = m->level - 1;
+
+	while (i >= 0 && m->capture[i].length != LENGTH_OPEN)
+		i--;
+	if (i < 0)
+		fail(m, "invalid pattern capture");
+	m->capture[i].length = s - m->capture[i].start;
+	end = match_here(m, s, p + 1);
+	if (!end)
+		m->capture[i].length = LENGTH_OPEN;
+	return end;
+}
+
+/* As many of the item [p, end) as can be, then fewer, until the rest of the pattern matches. */
+static const char *expand_most(struct matcher *m, const char *s, const char *p, const char *end)
+{
+	const char *last = s, *found;
+
+	while (item_fits(m, last, p, end))
+		last++;
+	for (; last >= s; last--) {
+		found = match_here(m, last, end + 1);
+		if (found)
+			return found;
+	}
+	return NULL;
+}
+
+/* As few as can be, then more. */
+static const char *expand_least(struct matcher *m, const char *s, const char *p, const char *end)
+{
+	const char *found;
+
+	for (;;) {
+		found = match_here(m, s, end + 1);
+		if (found || !item_fits(m, s, p, end))
+			return found;
+		s++;
+	}
+}
+
+/*
+ * The item at *p with its '*', '+', '-' or '?'. true: *s and *p have moved on; false: *s is where
+ * the whole pattern ends, or NULL. What needs no backtracking takes no depth.
+ */
+static bool match_item(struct matcher *m, const char **s, const char **p)
+{
+	const char *end = item_end(m, *p), *found;
+
+	if (!item_fits(m, *s, *p, end)) {
+		if (*end != '*' && *end != '?' && *end != '-') {
+			*s = NULL;
+			return false;
+		}
+		*p = end + 1;
+		return true;
+	}
+	switch (*end) {
+	case '?':
+		found = match_here(m, *s + 1, end + 1);
+		*p = end + 1;
+		if (found)
+			*s = found;
+		return !found;
+	case '+':
+		*s = expand_most(m, *s + 1, *p, end);
+		return false;
+	case '*':
+		*s = expand_most(m, *s, *p, end);
+		return false;
+	case '-':
+		*s = expand_least(m, *s, *p, end);
+		return false;
+	default:
+		*s += 1;
+		*p = end;
+		return true;
+	}
+}
+
+/* The end of the match of the pattern from p on at s; NULL: there is none. */
+static const char *match_here(struct matcher *m, const char *s, const char *p)
+{
+	bool going_on = true;
+
+	if (m->depth-- == 0)
+		fail(m, "pattern too complex");
+	while (s && going_on && p != m->pattern_end) {
+		spend(m, 1);
+		if (is_special(p)) {
+			s = match_special(m, s, &p);
+		} else if (*p == '(' || *p == ')') {
+			s = *p == '(' ? open_capture(m, s, p) : close_capture(m, s, p);
+			going_on = false;
+		} else if (*p == '$' && p + 1 == m->pattern_end) {
+			s = s == m->subject_end ? s : NULL;
+			going_on = false;
+		} else {
+			going_on = match_item(m, &s, &p);
+		}
+	}
+	m->depth++;
+	return s;
+}
+
+/* A match of the whole pattern from p on, which begins at s. */
+static const char *match_from(struct matcher *m, const char *s, const char *p)
+{
+	m->level = 0;
+	return match_here(m, s, p);
+}
+
+static void matcher_init(struct matcher *m, lua_State *L, int subject, int pattern, int blame)
+{
+	size_t length;
+
+	m->L = L;
+	m->subject = luaL_checklstring(L, subject, &length);
+	m->subject_end = m->subject + length;
+	m->pattern_end = luaL_checklstring(L, pattern, &length);
+	m->pattern_end += length;
+	m->steps = PATTERN_STEPS_MAX;
+	m->depth = DEPTH_MAX;
+	m->blame = blame;
+	m->level = 0;
+}
