@@ -1,40 +1,17 @@
 /* Lua's patterns: a backtracking matcher which pays for every step from a budget. */
-#include "worker/actor/lua/pattern.h"
+#include "worker/actor/lua/matcher.h"
 
 #include <ctype.h>
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdnoreturn.h>
 #include <string.h>
 
-enum {
-	CAPTURES_MAX = 32,
-	DEPTH_MAX = 200,         /* nested matches: each takes C stack */
-	REPLACED_PER_STEP = 32,  /* bytes of a result that cost one step */
+#include "worker/actor/lua/pattern.h"
 
-	/* A capture's length, where it is none. */
-	LENGTH_OPEN = -1,        /* its ')' has not been reached */
-	LENGTH_POSITION = -2,    /* "()" */
-};
+enum { DEPTH_MAX = 200 }; /* nested matches: each takes C stack */
 
-struct matcher {
-	lua_State *L;
-	const char *subject;
-	const char *subject_end;
-	const char *pattern_end; /* Lua's strings end in a NUL: *pattern_end may be read */
-	long steps;              /* left to spend */
-	int depth;               /* left to go down */
-	int blame;               /* the level of the caller that errors name */
-	int level;               /* captures begun */
-	struct {
-		const char *start;
-		ptrdiff_t length;
-	} capture[CAPTURES_MAX];
-};
-
-static noreturn void fail(struct matcher *m, const char *format, ...)
+void matcher_fail(struct matcher *m, const char *format, ...)
 {
 	va_list args;
 
@@ -47,11 +24,11 @@ static noreturn void fail(struct matcher *m, const char *format, ...)
 	__builtin_unreachable();
 }
 
-static void spend(struct matcher *m, size_t steps)
+void matcher_spend(struct matcher *m, size_t steps)
 {
-	if ((size_t)m->steps < steps)
-		fail(m, "pattern takes too long");
-	m->steps -= (long)steps;
+	if (m->steps < steps)
+		matcher_fail(m, "pattern takes too long");
+	m->steps -= steps;
 }
 
 /* --- Single characters ----------------------------------------------------------------- */
@@ -87,7 +64,7 @@ static bool set_has(struct matcher *m, int c, const char *p, const char *close)
 	bool negated = p[1] == '^';
 
 	for (p += negated ? 2 : 1; p < close; p++) {
-		spend(m, 1);
+		matcher_spend(m, 1);
 		if (*p == '%') {
 			p++;
 			if (class_has(c, (unsigned char)*p))
@@ -108,9 +85,9 @@ static const char *set_end(struct matcher *m, const char *p)
 {
 	p += p[1] == '^' ? 2 : 1;
 	do {
-		spend(m, 1);
+		matcher_spend(m, 1);
 		if (p == m->pattern_end)
-			fail(m, "malformed pattern (missing ']')");
+			matcher_fail(m, "malformed pattern (missing ']')");
 		p += *p == '%' && p + 1 < m->pattern_end ? 2 : 1;
 	} while (*p != ']');
 	return p + 1;
@@ -124,7 +101,7 @@ static const char *item_end(struct matcher *m, const char *p)
 	if (*p != '%')
 		return p + 1;
 	if (p + 1 == m->pattern_end)
-		fail(m, "malformed pattern (ends with '%%')");
+		matcher_fail(m, "malformed pattern (ends with '%%')");
 	return p + 2;
 }
 
@@ -132,7 +109,7 @@ static bool item_fits(struct matcher *m, const char *s, const char *p, const cha
 {
 	int c;
 
-	spend(m, 1);
+	matcher_spend(m, 1);
 	if (s >= m->subject_end)
 		return false;
 	c = (unsigned char)*s;
@@ -152,11 +129,11 @@ static const char *match_balanced(struct matcher *m, const char *s, const char *
 	int open = 1;
 
 	if (p + 1 >= m->pattern_end)
-		fail(m, "malformed pattern (missing arguments to '%%b')");
+		matcher_fail(m, "malformed pattern (missing arguments to '%%b')");
 	if (s >= m->subject_end || *s != p[0])
 		return NULL;
 	while (++s < m->subject_end) {
-		spend(m, 1);
+		matcher_spend(m, 1);
 		if (*s == p[1]) {
 			if (--open == 0)
 				return s + 1;
@@ -175,7 +152,7 @@ static const char *match_frontier(struct matcher *m, const char *s, const char *
 	int before = s == m->subject ? '\0' : (unsigned char)s[-1];
 
 	if (*p != '[')
-		fail(m, "missing '[' after '%%f' in pattern");
+		matcher_fail(m, "missing '[' after '%%f' in pattern");
 	end = item_end(m, p);
 	if (set_has(m, before, p, end - 1) || !set_has(m, (unsigned char)*s, p, end - 1))
 		return NULL;
@@ -189,12 +166,12 @@ static const char *match_reference(struct matcher *m, const char *s, char digit)
 	int i = digit - '1';
 	ptrdiff_t length;
 
-	if (i < 0 || i >= m->level || m->capture[i].length == LENGTH_OPEN)
-		fail(m, "invalid capture index %%%d", i + 1);
+	if (i < 0 || i >= m->level || m->capture[i].length == MATCHER_OPEN)
+		matcher_fail(m, "invalid capture index %%%d", i + 1);
 	length = m->capture[i].length;
-	if (length == LENGTH_POSITION || m->subject_end - s < length)
+	if (length == MATCHER_POSITION || m->subject_end - s < length)
 		return NULL;
-	spend(m, (size_t)length);
+	matcher_spend(m, (size_t)length);
 	return memcmp(m->capture[i].start, s, (size_t)length) == 0 ? s + length : NULL;
 }
 
@@ -229,10 +206,10 @@ static const char *open_capture(struct matcher *m, const char *s, const char *p)
 	bool position = p[1] == ')';
 	const char *end;
 
-	if (m->level >= CAPTURES_MAX)
-		fail(m, "too many captures");
+	if (m->level >= MATCHER_CAPTURES_MAX)
+		matcher_fail(m, "too many captures");
 	m->capture[m->level].start = s;
-	m->capture[m->level].length = position ? LENGTH_POSITION : LENGTH_OPEN;
+	m->capture[m->level].length = position ? MATCHER_POSITION : MATCHER_OPEN;
 	m->level++;
 	end = match_here(m, s, p + (position ? 2 : 1));
 	if (!end)
@@ -245,14 +222,14 @@ static const char *close_capture(struct matcher *m, const char *s, const char *p
 	const char *end;
 	int i = m->level - 1;
 
-	while (i >= 0 && m->capture[i].length != LENGTH_OPEN)
+	while (i >= 0 && m->capture[i].length != MATCHER_OPEN)
 		i--;
 	if (i < 0)
-		fail(m, "invalid pattern capture");
+		matcher_fail(m, "invalid pattern capture");
 	m->capture[i].length = s - m->capture[i].start;
 	end = match_here(m, s, p + 1);
 	if (!end)
-		m->capture[i].length = LENGTH_OPEN;
+		m->capture[i].length = MATCHER_OPEN;
 	return end;
 }
 
@@ -329,9 +306,9 @@ static const char *match_here(struct matcher *m, const char *s, const char *p)
 	bool going_on = true;
 
 	if (m->depth-- == 0)
-		fail(m, "pattern too complex");
+		matcher_fail(m, "pattern too complex");
 	while (s && going_on && p != m->pattern_end) {
-		spend(m, 1);
+		matcher_spend(m, 1);
 		if (is_special(p)) {
 			s = match_special(m, s, &p);
 		} else if (*p == '(' || *p == ')') {
@@ -348,22 +325,21 @@ static const char *match_here(struct matcher *m, const char *s, const char *p)
 	return s;
 }
 
-/* A match of the whole pattern from p on, which begins at s. */
-static const char *match_from(struct matcher *m, const char *s, const char *p)
+const char *matcher_match(struct matcher *m, const char *s, const char *p)
 {
 	m->level = 0;
 	return match_here(m, s, p);
 }
 
-static void matcher_init(struct matcher *m, lua_State *L, int subject, int pattern, int blame)
+void matcher_init(struct matcher *m, lua_State *L, int subject, int pattern, int blame)
 {
 	size_t length;
 
 	m->L = L;
 	m->subject = luaL_checklstring(L, subject, &length);
 	m->subject_end = m->subject + length;
-	m->pattern_end = luaL_checklstring(L, pattern, &length);
-	m->pattern_end += length;
+	m->pattern = luaL_checklstring(L, pattern, &length);
+	m->pattern_end = m->pattern + length;
 	m->steps = PATTERN_STEPS_MAX;
 	m->depth = DEPTH_MAX;
 	m->blame = blame;
