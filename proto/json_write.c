@@ -1,4 +1,5 @@
-/* msgpack to JSON text. */
+/* Writes msgpack as JSON text. */
+#include <float.h>
 #include <math.h>
 #include <msgpuck.h>
 #include <stdint.h>
@@ -9,51 +10,63 @@
 #include "proto/msgpack.h"
 #include "proto/utf8.h"
 
-#define SAFE_INTEGER (INT64_C(1) << 53)
+#define SAFE_INTEGER (UINT64_C(1) << 53) /* further away a browser loses digits */
+#define REAL_MAX 32                      /* bytes of the longest real and its NUL */
 
 static bool write_value(const char **at, struct buffer *out);
 
-static void write_character(unsigned char c, struct buffer *out)
+/* --- strings --- */
+
+/* Everything but the characters of a JSON string that stand for themselves. DEL is
+ * one in JSON, but a line of the client protocol holds no control character. */
+static void write_escape(unsigned char c, struct buffer *out)
 {
-	static const char *const short_forms[0x20] = {
-		['\b'] = "\\b", ['\f'] = "\\f", ['\n'] = "\\n", ['\r'] = "\\r", ['\t'] = "\\t",
+	static const char short_forms[0x20] = {
+		['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r', ['\t'] = 't',
 	};
 
 	if (c == '"' || c == '\\')
 		buffer_append(out, (char[]){ '\\', (char)c }, 2);
 	else if (c < 0x20 && short_forms[c])
-		buffer_append_text(out, short_forms[c]);
-	else if (c < 0x20 || c == 0x7f)
+		buffer_append(out, (char[]){ '\\', short_forms[c] }, 2);
+	else if (c < 0x80)
 		buffer_printf(out, "\\u%04x", c);
 	else
-		buffer_append(out, &c, 1);
+		buffer_append_text(out, "\xef\xbf\xbd");
+}
+
+/* Bytes at the beginning of text that are one character standing for itself, or 0. */
+static size_t plain_character(struct bytes text)
+{
+	unsigned char c = (unsigned char)text.data[0];
+
+	if (c >= 0x80)
+		return utf8_sequence(text);
+	return c >= 0x20 && c != 0x7f && c != '"' && c != '\\';
 }
 
 void json_write_text(struct bytes text, struct buffer *out)
 {
-	buffer_append_text(out, "\"");
-	while (text.len > 0) {
-		size_t plain = 0, n;
+	size_t from = 0, at = 0;
 
-		while (plain < text.len && (unsigned char)text.data[plain] >= 0x20 && text.data[plain] != '"' &&
-		       text.data[plain] != '\\' && (unsigned char)text.data[plain] < 0x7f)
-			plain++;
-		buffer_append(out, text.data, plain);
-		text = (struct bytes){ text.data + plain, text.len - plain };
-		if (text.len == 0)
-			break;
-		n = utf8_sequence(text);
-		if (n > 1)
-			buffer_append(out, text.data, n);
-		else if (n == 1)
-			write_character((unsigned char)text.data[0], out);
-		else
-			buffer_append_text(out, "\xef\xbf\xbd");
-		n = n ? n : 1;
-		text = (struct bytes){ text.data + n, text.len - n };
+	buffer_append(out, "\"", 1);
+	while (at < text.len) {
+		size_t n = plain_character((struct bytes){ text.data + at, text.len - at });
+
+		if (n > 0) {
+			at += n;
+			continue;
+		}
+		buffer_append(out, text.data + from, at - from);
+		write_escape((unsigned char)text.data[at], out);
+		from = ++at;
 	}
-	buffer_append_text(out, "\"");
+	if (at > from)
+		buffer_append(out, text.data + from, at - from);
+	buffer_append(out, "\"", 1);
 }
+
+/* --- numbers --- */
 
 static void write_number(uint64_t magnitude, bool negative, struct buffer *out)
 {
@@ -72,36 +85,56 @@ static void write_number(uint64_t magnitude, bool negative, struct buffer *out)
 	buffer_append(out, at, (size_t)(text + sizeof(text) - at));
 }
 
-/* The shortest text that reads back as the same double, always with . or e. */
+/* Some writers encode small numbers as signed, too. */
+static void write_signed(int64_t v, struct buffer *out)
+{
+	write_number(v < 0 ? 0 - (uint64_t)v : (uint64_t)v, v < 0, out);
+}
+
+/* `1e+05` to `1e5`; `1` to `1.0`. */
+static void tidy_real(char *text)
+{
+	char *e = strchr(text, 'e'), *digits;
+
+	if (e == NULL) {
+		if (strchr(text, '.') == NULL)
+			strcat(text, ".0");
+		return;
+	}
+	digits = e[1] == '-' ? e + 2 : e + 1;
+	memmove(digits, digits + strspn(digits, "+0"), strlen(digits + strspn(digits, "+0")) + 1);
+}
+
+/* Digits enough that the same double is read back; fewer hold for subnormal ones. */
 static bool write_real(double value, struct buffer *out)
 {
-	char text[32];
+	int precision = fabs(value) < DBL_MIN ? 1 : DBL_DIG;
+	char text[REAL_MAX];
 
 	if (!isfinite(value))
 		return false;
-	for (int precision = 15; precision <= 17; precision++) {
+	do
 		snprintf(text, sizeof(text), "%.*g", precision, value);
-		if (strtod(text, NULL) == value)
-			break;
-	}
+	while (precision++ < 17 && strtod(text, NULL) != value);
+	tidy_real(text);
 	buffer_append_text(out, text);
-	if (strpbrk(text, ".e") == NULL)
-		buffer_append_text(out, ".0");
 	return true;
 }
+
+/* --- containers --- */
 
 static bool write_array(const char **at, struct buffer *out)
 {
 	uint32_t n = mp_decode_array(at);
 
-	buffer_append_text(out, "[");
+	buffer_append(out, "[", 1);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i > 0)
-			buffer_append_text(out, ",");
+			buffer_append(out, ",", 1);
 		if (!write_value(at, out))
 			return false;
 	}
-	buffer_append_text(out, "]");
+	buffer_append(out, "]", 1);
 	return true;
 }
 
@@ -109,23 +142,22 @@ static bool write_map(const char **at, struct buffer *out)
 {
 	uint32_t n = mp_decode_map(at);
 
-	buffer_append_text(out, "{");
+	buffer_append(out, "{", 1);
 	for (uint32_t i = 0; i < n; i++) {
 		if (i > 0)
-			buffer_append_text(out, ",");
+			buffer_append(out, ",", 1);
 		if (mp_typeof(**at) != MP_STR || !write_value(at, out))
 			return false;
-		buffer_append_text(out, ":");
+		buffer_append(out, ":", 1);
 		if (!write_value(at, out))
 			return false;
 	}
-	buffer_append_text(out, "}");
+	buffer_append(out, "}", 1);
 	return true;
 }
 
 static bool write_value(const char **at, struct buffer *out)
 {
-	int64_t i;
 	uint32_t length;
 	const char *text;
 
@@ -141,8 +173,7 @@ static bool write_value(const char **at, struct buffer *out)
 		write_number(mp_decode_uint(at), false, out);
 		return true;
 	case MP_INT:
-		i = mp_decode_int(at);
-		write_number(0 - (uint64_t)i, true, out);
+		write_signed(mp_decode_int(at), out);
 		return true;
 	case MP_DOUBLE:
 		return write_real(mp_decode_double(at), out);

@@ -18,7 +18,7 @@ struct msgpack_reader {
 
 static inline struct msgpack_reader msgpack_read(struct bytes s)
 {
-	return (struct msgpack_reader){ s.data, s.data + s.len, false };
+	return (struct msgpack_reader){ s.data, s.data ? s.data + s.len : NULL, false };
 }
 
 uint64_t msgpack_read_uint(struct msgpack_reader *r);
