@@ -1,0 +1,28 @@
+/* Values between msgpack and Lua: integers and reals stay what they are, null is
+ * stage.null, empty arrays remember that they are arrays. */
+#ifndef WORKER_ACTOR_LUA_CONVERT_H
+#define WORKER_ACTOR_LUA_CONVERT_H
+
+#include <lua.h>
+
+#include "common/buffer.h"
+#include "worker/actor/value.h"
+
+/* JSON null in tables, properties and arguments. */
+#define CONVERT_NULL NULL
+
+/* Makes the mark of arrays in a new state. */
+void convert_open(lua_State *L);
+
+/* Pushes one msgpack value. Raises a Lua error where memory ends. */
+void convert_push(lua_State *L, struct bytes msgpack);
+void convert_push_value(lua_State *L, const struct value *v);
+
+/* Appends the value at index as msgpack; nil is null. Raises a Lua error that names the
+ * place where something cannot be said in JSON: out is then undone by the caller. */
+void convert_write(lua_State *L, int index, struct buffer *out);
+
+/* Marks the table at index as an array, even while it is empty. */
+void convert_mark_array(lua_State *L, int index);
+
+#endif

@@ -1,0 +1,122 @@
+/* States of classes and their memory. */
+#include "worker/actor/lua/lua_class.h"
+
+#include <stdlib.h>
+
+#include "common/memory.h"
+#include "worker/actor/lua/sandbox.h"
+
+static size_t total;
+static char class_key; /* its address is the registry's key */
+
+struct lua_run *lua_run_now;
+struct host_limits lua_limits;
+
+size_t lua_class_total(void)
+{
+	return total;
+}
+
+/* Whether growing by n keeps every bound. */
+static bool within_bounds(const struct lua_heap *h, size_t n, size_t block)
+{
+	if (!h->enforced)
+		return true;
+	if (block > LUA_CLASS_BLOCK || h->used + n > lua_limits.class_memory)
+		return false;
+	if (lua_limits.total_memory && total + n > lua_limits.total_memory)
+		return false;
+	return h->used + n + h->run_net <= h->run_base + lua_limits.turn_memory;
+}
+
+static void *allocate(void *at, void *old, size_t old_size, size_t size)
+{
+	struct lua_heap *h = at;
+	void *new;
+
+	if (old == NULL)
+		old_size = 0; /* then it tells a type */
+	if (size == 0) {
+		h->used -= old_size;
+		total -= old_size;
+		free(old);
+		return NULL;
+	}
+	if (size > old_size && !within_bounds(h, size - old_size, size))
+		return NULL;
+	new = realloc(old, size);
+	if (new == NULL)
+		return NULL;
+	h->used += size - old_size;
+	total += size - old_size;
+	return new;
+}
+
+static int panic(lua_State *L)
+{
+	log_errorx("Lua panics outside of any protection", F_TEXT("error", lua_tostring(L, -1)));
+	abort();
+}
+
+struct lua_class *lua_class_of(lua_State *L)
+{
+	struct lua_class *c;
+
+	lua_rawgetp(L, LUA_REGISTRYINDEX, &class_key);
+	c = lua_touserdata(L, -1);
+	lua_pop(L, 1);
+	return c;
+}
+
+int lua_class_protect(lua_State *L, lua_CFunction f, void *argument)
+{
+	lua_pushcfunction(L, f);
+	lua_pushlightuserdata(L, argument);
+	return lua_pcall(L, 1, 0, 0);
+}
+
+static int open_state(lua_State *L)
+{
+	sandbox_open(L);
+	return 0;
+}
+
+struct lua_class *lua_class_new(struct lua_sources *sources)
+{
+	struct lua_class *c = memory_new(sizeof(*c));
+
+	c->members = c->entries = c->checks = LUA_NOREF;
+	c->sources = sources;
+	sources->references++;
+	c->state = lua_newstate(allocate, &c->heap);
+	if (c->state == NULL)
+		abort(); /* no bound is enforced yet: the machine has no memory */
+	lua_atpanic(c->state, panic);
+	lua_gc(c->state, LUA_GCINC, 200, 100, 13);
+	lua_pushlightuserdata(c->state, c);
+	lua_rawsetp(c->state, LUA_REGISTRYINDEX, &class_key);
+	if (lua_class_protect(c->state, open_state, NULL) != LUA_OK)
+		panic(c->state);
+	return c;
+}
+
+void lua_class_release_sources(struct lua_sources *s)
+{
+	if (--s->references > 0)
+		return;
+	for (size_t i = 0; i < s->count; i++) {
+		free((char *)s->files[i].path.data);
+		free((char *)s->files[i].source.data);
+	}
+	free(s->files);
+	free(s);
+}
+
+void lua_class_free(struct lua_class *c)
+{
+	if (c == NULL)
+		return;
+	lua_close(c->state);
+	lua_class_release_sources(c->sources);
+	free(c);
+}

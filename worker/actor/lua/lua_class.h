@@ -1,0 +1,80 @@
+/* Inside the Lua host: a class's state, its memory, and the run under way. */
+#ifndef WORKER_ACTOR_LUA_CLASS_H
+#define WORKER_ACTOR_LUA_CLASS_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "worker/actor/host.h"
+#include "worker/actor/turn.h"
+
+#define LUA_CLASS_POOL 64           /* parked coroutines kept for the next turn */
+#define LUA_CLASS_BLOCK (2u << 20)  /* most bytes of one block */
+
+/* Sources of one bundle, shared by the classes loaded from it. */
+struct lua_sources {
+	unsigned references;
+	size_t count;
+	struct host_file *files; /* owned copies */
+};
+
+/* What a state allocates. Bounds hold while code of a class runs; the host's own
+ * allocations are never refused. */
+struct lua_heap {
+	size_t used;     /* bytes of this state */
+	bool enforced;
+	size_t run_base; /* `used` when the slice began */
+	size_t run_net;  /* net bytes of the run's earlier slices */
+};
+
+/* Hangs at class->host. */
+struct lua_class {
+	struct class *class;
+	lua_State *state;
+	struct lua_heap heap;
+	struct lua_sources *sources;
+	int members;  /* registry: name -> property index, method or constant */
+	int entries;  /* registry: create, activate, migrate */
+	int checks;   /* registry: property name -> check function */
+	lua_State *pool[LUA_CLASS_POOL];
+	int pool_refs[LUA_CLASS_POOL];
+	size_t pooled;
+};
+
+/* One run of code for a turn; hangs at turn->host_state. */
+struct lua_run {
+	struct turn *turn;
+	struct lua_class *class;
+	lua_State *thread;
+	int thread_ref;
+	void *handle;       /* what `self` is in this run */
+	size_t net;         /* bytes that earlier slices allocated and kept */
+	enum host_entry entry;
+	bool waiting;       /* it yielded for an answer */
+	bool preempted;     /* it yielded because its slice was over */
+	unsigned blocked;   /* coroutines entered from where nothing can yield */
+	const struct host_answer *answer; /* while it resumes from a wait */
+};
+
+/* The run whose code runs right now, NULL where none does. */
+extern struct lua_run *lua_run_now;
+extern struct host_limits lua_limits;
+
+/* Every class state belongs to the class at its registry's LUA_CLASS_KEY. */
+struct lua_class *lua_class_of(lua_State *L);
+
+struct lua_class *lua_class_new(struct lua_sources *sources);
+/* Accepts NULL. */
+void lua_class_free(struct lua_class *c);
+
+/* Gives up one reference. */
+void lua_class_release_sources(struct lua_sources *sources);
+
+/* Bytes of all states. */
+size_t lua_class_total(void);
+
+/* Protected: calls f(L, argument on the stack as light userdata) with no bounds. LUA_OK or
+ * the error is on top of the stack. */
+int lua_class_protect(lua_State *L, lua_CFunction f, void *argument);
+
+#endif
