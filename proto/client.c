@@ -2,8 +2,8 @@
 #include "proto/client.h"
 
 #include <ctype.h>
-#include <stdarg.h>
-#include <stdio.h>
+
+#include "proto/client_hint.h"
 
 /* A line on its way: words are cut off its front. */
 struct line {
@@ -13,24 +13,24 @@ struct line {
 	const char **hint;
 };
 
-static enum error_code wrong(struct line *l, enum error_code code, const char *format, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/* A hint is a JSON object; what goes into it is free of quotes and control characters. */
-static enum error_code wrong(struct line *l, enum error_code code, const char *format, ...)
+/* What is wrong stands in scratch now. */
+static enum error_code hinted(struct line *l, enum error_code code)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(l->scratch, 256, format, arguments);
-	va_end(arguments);
 	*l->hint = l->scratch;
 	return code;
 }
 
 static enum error_code reason(struct line *l, enum error_code code, const char *text)
 {
-	return wrong(l, code, "{\"reason\":\"%s\"}", text);
+	client_hint_reason(l->scratch, text);
+	return hinted(l, code);
+}
+
+static enum error_code usage(struct line *l, const struct client_verb_row *verb, enum error_code code,
+                             const char *text)
+{
+	client_hint_usage(l->scratch, verb, text);
+	return hinted(l, code);
 }
 
 static bool is_word_character(char c)
@@ -73,7 +73,15 @@ static struct bytes peek_word(const struct line *l)
 
 /* --- options --- */
 
-enum option_kind { OPTION_MILLISECONDS, OPTION_FLAG, OPTION_VERSION, OPTION_ID, OPTION_TEXT };
+enum option_kind { OPTION_NUMBER, OPTION_FLAG, OPTION_VERSION, OPTION_ID, OPTION_TEXT };
+
+static const char *const kind_texts[] = {
+	[OPTION_NUMBER] = "its value is a number, of at most 15 digits",
+	[OPTION_FLAG] = "its value is 0 or 1",
+	[OPTION_VERSION] = "its value is a version as the server sent it, like 3f:128",
+	[OPTION_ID] = "its value is the ID of a request",
+	[OPTION_TEXT] = "its value is a text of 1 to 255 printable ASCII characters",
+};
 
 static const struct option_row {
 	enum client_option option;
@@ -81,15 +89,15 @@ static const struct option_row {
 	enum option_kind kind;
 	size_t offset; /* in struct client_request */
 } option_rows[CLIENT_OPTION_COUNT] = {
-	{ CLIENT_OPTION_T, "t", OPTION_MILLISECONDS, offsetof(struct client_request, t) },
+	{ CLIENT_OPTION_T, "t", OPTION_NUMBER, offsetof(struct client_request, t) },
 	{ CLIENT_OPTION_Q, "q", OPTION_FLAG, offsetof(struct client_request, quiet) },
 	{ CLIENT_OPTION_IF, "if", OPTION_VERSION, offsetof(struct client_request, if_version) },
-	{ CLIENT_OPTION_MIN, "min", OPTION_MILLISECONDS, offsetof(struct client_request, min) },
+	{ CLIENT_OPTION_MIN, "min", OPTION_NUMBER, offsetof(struct client_request, min) },
 	{ CLIENT_OPTION_V, "v", OPTION_VERSION, offsetof(struct client_request, v) },
 	{ CLIENT_OPTION_ONCE, "once", OPTION_FLAG, offsetof(struct client_request, once) },
 	{ CLIENT_OPTION_TRACE, "trace", OPTION_TEXT, offsetof(struct client_request, trace) },
 	{ CLIENT_OPTION_ID, "id", OPTION_ID, offsetof(struct client_request, target) },
-	{ CLIENT_OPTION_PROTO, "proto", OPTION_MILLISECONDS, offsetof(struct client_request, proto) },
+	{ CLIENT_OPTION_PROTO, "proto", OPTION_NUMBER, offsetof(struct client_request, proto) },
 	{ CLIENT_OPTION_CLIENT, "client", OPTION_TEXT, offsetof(struct client_request, client) },
 	{ CLIENT_OPTION_SESSION, "session", OPTION_TEXT, offsetof(struct client_request, session) },
 };
@@ -132,7 +140,7 @@ static bool parse_option_value(struct client_request *q, const struct option_row
 	void *at = (char *)q + row->offset;
 
 	switch (row->kind) {
-	case OPTION_MILLISECONDS:
+	case OPTION_NUMBER:
 		return parse_number(value, at);
 	case OPTION_FLAG:
 		return parse_flag(value, at);
@@ -156,6 +164,12 @@ static const struct option_row *find_option(struct bytes key)
 	return NULL;
 }
 
+static enum error_code wrong_option(struct line *l, enum error_code code, struct bytes key, const char *text)
+{
+	client_hint_option(l->scratch, key, text);
+	return hinted(l, code);
+}
+
 static enum error_code parse_option(struct line *l, const struct client_verb_row *verb, struct bytes word)
 {
 	struct client_request *q = l->request;
@@ -163,19 +177,18 @@ static enum error_code parse_option(struct line *l, const struct client_verb_row
 	struct bytes key = { word.data, (size_t)(equals - word.data) };
 	struct bytes value = { equals + 1, word.len - key.len - 1 };
 	const struct option_row *row = find_option(key);
-	int shown = key.len < 32 ? (int)key.len : 32;
 
 	if (row == NULL)
-		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%.*s\",\"reason\":\"there is no such option\"}", shown, key.data);
+		return wrong_option(l, ERROR_BAD_ARG, key, "there is no such option");
 	if (!(verb->options & 1u << row->option))
-		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%s\",\"reason\":\"%s does not take it\"}", row->key, verb->word);
+		return wrong_option(l, ERROR_BAD_ARG, key, "this verb does not take it");
 	if (q->options & 1u << row->option)
-		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%s\",\"reason\":\"it stands there twice\"}", row->key);
+		return wrong_option(l, ERROR_BAD_ARG, key, "it stands there twice");
 	for (size_t i = 0; i < value.len; i++)
 		if (value.data[i] < 0x21 || value.data[i] > 0x7e)
-			return wrong(l, ERROR_BAD_LINE, "{\"option\":\"%s\",\"reason\":\"only printable ASCII in options\"}", row->key);
+			return wrong_option(l, ERROR_BAD_LINE, key, "an option holds printable ASCII characters only");
 	if (!parse_option_value(q, row, value))
-		return wrong(l, ERROR_BAD_ARG, "{\"option\":\"%s\",\"reason\":\"its value cannot be read\"}", row->key);
+		return wrong_option(l, ERROR_BAD_ARG, key, kind_texts[row->kind]);
 	q->options |= 1u << row->option;
 	return ERROR_NONE;
 }
@@ -193,7 +206,7 @@ static enum error_code parse_options(struct line *l, const struct client_verb_ro
 			return code;
 	}
 	if (verb->required & ~l->request->options)
-		return wrong(l, ERROR_BAD_ARG, "{\"usage\":\"%s\"}", verb->help);
+		return usage(l, verb, ERROR_BAD_ARG, "an option is missing");
 	return ERROR_NONE;
 }
 
@@ -204,29 +217,47 @@ static enum error_code parse_address(struct line *l, const struct client_verb_ro
 	struct client_request *q = l->request;
 
 	if (!next_word(l, &q->address))
-		return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
+		return usage(l, verb, ERROR_BAD_LINE, "the address is missing");
 	if (verb->connection) {
-		if (!bytes_equal(q->address, BYTES_LITERAL("@")))
-			return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
-		return ERROR_NONE;
+		if (bytes_equal(q->address, BYTES_LITERAL("@")))
+			return ERROR_NONE;
+		return usage(l, verb, ERROR_BAD_LINE, "this verb is addressed to the connection, @");
 	}
-	if (!address_valid(q->address))
-		return reason(l, ERROR_BAD_LINE, "not an address");
+	if (address_valid(q->address))
+		return ERROR_NONE;
+	client_hint_address(l->scratch, q->address);
+	return hinted(l, ERROR_BAD_LINE);
+}
+
+static enum error_code add_member(struct line *l, struct bytes name)
+{
+	struct client_request *q = l->request;
+
+	if (!name_valid(name)) {
+		client_hint_member(l->scratch, name);
+		return hinted(l, ERROR_BAD_LINE);
+	}
+	if (q->member_count == MEMBERS_MAX)
+		return reason(l, ERROR_BAD_LINE, "a list has at most 64 names");
+	for (size_t i = 0; i < q->member_count; i++)
+		if (bytes_equal(q->members[i], name))
+			return reason(l, ERROR_BAD_ARG, "a name stands in the list twice");
+	q->members[q->member_count++] = name;
 	return ERROR_NONE;
 }
 
-static bool parse_member_list(struct client_request *q, struct bytes list)
+static enum error_code parse_member_list(struct line *l, struct bytes list)
 {
-	while (list.data) {
+	enum error_code code = ERROR_NONE;
+
+	while (list.data && code == ERROR_NONE) {
 		const char *comma = memchr(list.data, ',', list.len);
 		struct bytes name = { list.data, comma ? (size_t)(comma - list.data) : list.len };
 
-		if (q->member_count == MEMBERS_MAX || !name_valid(name))
-			return false;
-		q->members[q->member_count++] = name;
+		code = add_member(l, name);
 		list = comma ? (struct bytes){ comma + 1, list.len - name.len - 1 } : (struct bytes){ NULL, 0 };
 	}
-	return true;
+	return code;
 }
 
 static enum error_code parse_members(struct line *l, const struct client_verb_row *verb)
@@ -237,43 +268,50 @@ static enum error_code parse_members(struct line *l, const struct client_verb_ro
 	if (verb->members == CLIENT_MEMBERS_NONE)
 		return ERROR_NONE;
 	if (!next_word(l, &word))
-		return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
-	q->all = bytes_equal(word, BYTES_LITERAL("*"));
-	if (q->all && verb->members != CLIENT_MEMBERS_NAME)
+		return usage(l, verb, ERROR_BAD_LINE, "the member is missing");
+	q->all = verb->members != CLIENT_MEMBERS_NAME && bytes_equal(word, BYTES_LITERAL("*"));
+	if (q->all)
 		return ERROR_NONE;
-	if (verb->members == CLIENT_MEMBERS_LIST) {
-		if (!parse_member_list(q, word))
-			return reason(l, ERROR_BAD_LINE, "not a list of at most 64 member names");
-		return ERROR_NONE;
-	}
-	if (!name_valid(word))
-		return reason(l, ERROR_BAD_LINE, "not a member name");
-	q->members[q->member_count++] = word;
-	return ERROR_NONE;
+	return verb->members == CLIENT_MEMBERS_LIST ? parse_member_list(l, word) : add_member(l, word);
 }
 
 static enum error_code parse_json(struct line *l, const struct client_verb_row *verb)
 {
 	struct client_request *q = l->request;
 
-	if (l->rest.data == NULL || l->rest.len == 0) {
-		if (l->rest.data)
-			return reason(l, ERROR_BAD_LINE, "a space at the end of the line");
-		if (verb->json == CLIENT_JSON_REQUIRED)
-			return wrong(l, ERROR_BAD_LINE, "{\"usage\":\"%s\"}", verb->help);
-		return ERROR_NONE;
-	}
-	if (verb->json == CLIENT_JSON_NONE)
-		return wrong(l, ERROR_BAD_LINE, "{\"reason\":\"more than %s takes\",\"usage\":\"%s\"}", verb->word, verb->help);
+	if (l->rest.data && l->rest.len == 0)
+		return reason(l, ERROR_BAD_LINE, "a space at the end of the line");
+	if (l->rest.data == NULL && verb->json == CLIENT_JSON_REQUIRED)
+		return usage(l, verb, ERROR_BAD_LINE, "the JSON is missing");
+	if (l->rest.data && verb->json == CLIENT_JSON_NONE)
+		return usage(l, verb, ERROR_BAD_LINE,
+		             l->rest.data[0] == ' ' ? "one space separates, and here are two" : "something is too much");
 	q->json = l->rest;
 	return ERROR_NONE;
 }
 
 /* --- the line --- */
 
+/* Whether one of eight bytes is below 0x20 or is 0x7f (and what stands in the others
+ * does not matter: a borrow comes from such a byte only). */
+static bool eight_have_control(const char *at)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+	uint64_t x, del;
+
+	memcpy(&x, at, 8);
+	del = x ^ ones * 0x7f;
+	return (((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & tops;
+}
+
 static bool has_control_character(struct bytes line)
 {
-	for (size_t i = 0; i < line.len; i++)
+	size_t i = 0;
+
+	for (; line.len - i >= 8; i += 8)
+		if (eight_have_control(line.data + i))
+			return true;
+	for (; i < line.len; i++)
 		if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
 			return true;
 	return false;
@@ -308,16 +346,20 @@ enum error_code client_parse(struct bytes line, struct client_request *ret,
 	memset(&ret->options, 0, sizeof(*ret) - offsetof(struct client_request, options));
 	*ret_hint = NULL;
 	next_word(&l, &id);
-	if (!id_valid(id))
-		return reason(&l, ERROR_BAD_LINE, "a line begins with an ID: letters, digits, - and _, at most 32");
+	if (!id_valid(id)) {
+		client_hint_id(scratch, id);
+		return hinted(&l, ERROR_BAD_LINE);
+	}
 	ret->id = id;
 	if (control)
 		return reason(&l, ERROR_BAD_LINE, "a control character in the line");
 	if (!next_word(&l, &word) || word.len == 0)
-		return reason(&l, ERROR_BAD_LINE, "ID VERB ADDRESS, one space between");
+		return reason(&l, ERROR_BAD_LINE, "a line is ID VERB ADDRESS and more, one space between");
 	verb = find_verb(word);
-	if (verb == NULL)
-		return reason(&l, ERROR_BAD_VERB, "get set call watch unwatch cancel ping sync hello bye");
+	if (verb == NULL) {
+		client_hint_verb(scratch, id, word);
+		return hinted(&l, ERROR_BAD_VERB);
+	}
 	ret->verb = verb->verb;
 	code = parse_address(&l, verb);
 	if (code == ERROR_NONE)
@@ -336,6 +378,8 @@ bool client_first_line_plausible(struct bytes line)
 
 	if (!next_word(&l, &id) || !id_valid(id) || !next_word(&l, &verb) || verb.len == 0)
 		return false;
+	if (bytes_equal(verb, BYTES_LITERAL("@")))
+		return true; /* the ID was forgotten */
 	for (size_t i = 0; i < verb.len; i++)
 		if (!is_word_character(verb.data[i]) && verb.data[i] != '.')
 			return false;

@@ -6,7 +6,7 @@
 #define CHANGE (REQUEST | BIT(IF) | BIT(ONCE))
 
 const struct client_verb_row client_verb_rows[CLIENT_VERB_COUNT] = {
-	{ CLIENT_GET, "get", false, CLIENT_MEMBERS_LIST, CLIENT_JSON_NONE, REQUEST | BIT(ONCE), 0,
+	{ CLIENT_GET, "get", false, CLIENT_MEMBERS_LIST, CLIENT_JSON_NONE, REQUEST, 0,
 	  "get ADDRESS a,b|*" },
 	{ CLIENT_WATCH, "watch", false, CLIENT_MEMBERS_LIST, CLIENT_JSON_NONE, REQUEST | BIT(MIN) | BIT(V), 0,
 	  "watch ADDRESS a,b|*" },
