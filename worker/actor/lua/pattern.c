@@ -8,6 +8,8 @@
 
 #include "worker/actor/lua/matcher.h"
 
+#define MAGIC "^$*+?.([%-"
+
 enum {
 	REPLACED_PER_STEP = 32, /* bytes of a result that cost one step */
 
@@ -28,10 +30,11 @@ static size_t offset_of(lua_Integer init, size_t length)
 	return length + (size_t)init;
 }
 
-static bool is_plain(const char *pattern, const char *end)
+/* Is it text that matches itself? A malformed ')' is so to find, which does not notice it. */
+static bool is_plain(const struct matcher *m, const char *magic)
 {
-	for (; pattern < end; pattern++)
-		if (*pattern && strchr("^$*+?.([%-", *pattern))
+	for (const char *p = m->pattern; p < m->pattern_end; p++)
+		if (*p && strchr(magic, *p))
 			return false;
 	return true;
 }
@@ -78,7 +81,8 @@ static int find_plain(struct matcher *m, const char *s)
 	return 2;
 }
 
-static int search(lua_State *L, bool find, int blame)
+/* magic: the characters without which find looks for the text as it is; NULL: this is match. */
+static int search(lua_State *L, const char *magic, int blame)
 {
 	struct matcher m;
 	const char *s, *end, *p;
@@ -93,13 +97,13 @@ static int search(lua_State *L, bool find, int blame)
 		return 1;
 	}
 	s = m.subject + init;
-	if (find && (lua_toboolean(L, 4) || is_plain(m.pattern, m.pattern_end)))
+	if (magic && (lua_toboolean(L, 4) || is_plain(&m, magic)))
 		return find_plain(&m, s);
 	anchored = *m.pattern == '^';
 	p = m.pattern + anchored;
 	do {
 		end = matcher_match(&m, s, p);
-		if (end && find) {
+		if (end && magic) {
 			lua_pushinteger(L, s - m.subject + 1);
 			lua_pushinteger(L, end - m.subject);
 			return push_captures(&m, false, s, end) + 2;
@@ -113,17 +117,17 @@ static int search(lua_State *L, bool find, int blame)
 
 static int on_find(lua_State *L)
 {
-	return search(L, true, 1);
+	return search(L, MAGIC, 1);
 }
 
 static int on_match(lua_State *L)
 {
-	return search(L, false, 1);
+	return search(L, NULL, 1);
 }
 
 int pattern_find_for_gsub(lua_State *L)
 {
-	return search(L, true, 3);
+	return search(L, MAGIC ")", 3);
 }
 
 /* --- gmatch ------------------------------------------------------------------------------ */
