@@ -59,7 +59,8 @@ uint32_t alarm_begin(struct worker *w, struct actor *a, uint64_t ms, bool every,
 	alarm->step_next = s->alarms;
 	s->alarms = alarm;
 	a->alarms++;
-	timer_set(&w->timers, &alarm->timer, clock_now_ms() + ms, on_ring);
+	/* The present millisecond has begun already: never too early. */
+	timer_set(&w->timers, &alarm->timer, clock_now_ms() + ms + 1, on_ring);
 	return alarm->id;
 }
 

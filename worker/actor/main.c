@@ -10,6 +10,7 @@
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/query.h"
+#include "worker/actor/run.h"
 #include "worker/actor/schedule.h"
 #include "worker/actor/subscription.h"
 #include "worker/actor/wake.h"
@@ -107,7 +108,10 @@ static void arm_clock(struct worker *w)
 
 static void finish_if_drained(struct worker *w)
 {
-	if (!w->draining || w->waiting_turns > 0 || !TAILQ_EMPTY(&w->ready))
+	if (!w->draining)
+		return;
+	run_abandon_waiting(w);
+	if (w->turns_under_way > 0 || !TAILQ_EMPTY(&w->ready))
 		return;
 	storage_save_later_ones(&w->storage);
 	storage_flush(&w->storage);

@@ -57,7 +57,7 @@ void run_begin(struct worker *w, struct actor *a, enum turn_phase phase, struct 
 	a->running = t;
 	a->turn_count++;
 	TAILQ_INSERT_TAIL(&a->turns, t, of_actor);
-	w->waiting_turns++;
+	w->turns_under_way++;
 	w->counters.turns++;
 	if (phase == TURN_METHOD || phase == TURN_CHECK)
 		verb_enter(w, t);
@@ -97,7 +97,7 @@ void run_end(struct worker *w, struct turn_private *t)
 		TAILQ_REMOVE(&w->preempted, t, preempted);
 	TAILQ_REMOVE(&a->turns, t, of_actor);
 	a->turn_count--;
-	w->waiting_turns--;
+	w->turns_under_way--;
 	if (a->running == t)
 		a->running = NULL;
 	mailbox_done(w, t->turn.message);
@@ -283,4 +283,21 @@ void run_abort(struct worker *w, struct turn_private *t, enum error_code code, c
 		step_rollback(w, a);
 	outbox_fail(w, a, t->turn.message, code, key, text);
 	run_end(w, t);
+}
+
+void run_abandon_waiting(struct worker *w)
+{
+	size_t at = 0;
+	void *value;
+
+	while (map_next(&w->actors, &at, NULL, &value)) {
+		struct actor *a = value;
+		struct turn_private *t, *next;
+
+		for (t = TAILQ_FIRST(&a->turns); t; t = next) {
+			next = TAILQ_NEXT(t, of_actor);
+			if (t->state == TURN_WAITING)
+				run_abort(w, t, ERROR_DRAINING, NULL, (struct bytes){ NULL, 0 });
+		}
+	}
 }

@@ -52,4 +52,8 @@ void run_end(struct worker *w, struct turn_private *t);
 void run_abort(struct worker *w, struct turn_private *t, enum error_code code, const char *key,
                struct bytes text);
 
+/* The worker ends: turns that wait are given up, answered `draining` where anybody still
+ * listens; those that run end by themselves or at turn_limit. */
+void run_abandon_waiting(struct worker *w);
+
 #endif

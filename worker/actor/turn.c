@@ -2,6 +2,7 @@
 #include "worker/actor/turn.h"
 
 #include "common/clock.h"
+#include "proto/json.h"
 #include "proto/msgpack.h"
 #include "worker/actor/alarm.h"
 #include "worker/actor/call.h"
@@ -131,7 +132,8 @@ static void on_wake(struct timer *timer)
 enum error_code turn_wait_sleep(struct turn *t, uint64_t ms, const char **ret_why)
 {
 	(void)ret_why;
-	timer_set(&worker_self->timers, &t->private->timer, clock_now_ms() + ms, on_wake);
+	/* The present millisecond has begun already: never too early. */
+	timer_set(&worker_self->timers, &t->private->timer, clock_now_ms() + ms + 1, on_wake);
 	return ERROR_NONE;
 }
 
@@ -191,8 +193,12 @@ void turn_destroy(struct turn *t)
 
 void turn_log(struct turn *t, enum log_level level, struct bytes text, struct bytes fields)
 {
-	/* Fields arrive as one map; as text they are one field of the line. */
+	struct buffer json = { 0 };
+
+	if (fields.len > 0)
+		json_write(fields, &json);
 	log_write(level, 0, "actor", (const struct log_field[]){
 		F_BYTES("address", turn_address(t)), F_TEXT("class", t->class->name),
-		F_BYTES("message", text), F_BYTES("fields", fields) }, fields.len ? 4 : 3);
+		F_BYTES("message", text), F_BYTES("fields", buffer_bytes(&json)) }, fields.len ? 4 : 3);
+	buffer_fini(&json);
 }

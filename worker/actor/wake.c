@@ -226,45 +226,45 @@ void wake_passivate(struct worker *w, struct actor *a)
 
 /* --- reload --- */
 
-static bool same_public_names(const struct class *a, const struct class *b)
+/* Whether a public name of `a` is none of `b`. */
+static bool loses_public_name(const struct class *a, const struct class *b)
 {
-	uint32_t publics = 0;
-
 	for (uint32_t i = 0; i < a->property_count; i++) {
 		int k = class_property(b, bytes_of(a->properties[i].name));
 
 		if (!a->properties[i].private && (k < 0 || b->properties[k].private))
-			return false;
-		publics += !a->properties[i].private;
+			return true;
 	}
-	for (uint32_t i = 0; i < b->property_count; i++)
-		publics -= !b->properties[i].private;
-	return publics == 0;
+	return false;
 }
 
-/* Watchers start anew: names have come or gone. */
-static void send_snapshot(struct worker *w, struct actor *a)
+/* Tells watchers the public properties that version `since` or a later one has changed. */
+static void send_changes(struct worker *w, struct actor *a, enum ipc_event_kind kind, uint64_t since)
 {
-	struct buffer all = { 0 };
-	uint32_t publics = 0;
+	struct buffer map = { 0 }, content = { 0 };
+	uint32_t count = 0;
 
-	for (uint32_t i = 0; i < a->class->property_count; i++)
-		publics += !a->class->properties[i].private;
-	msgpack_write_map(&all, publics);
 	for (uint32_t i = 0; i < a->class->property_count; i++) {
-		if (a->class->properties[i].private)
+		if (a->class->properties[i].private || a->slots[i].changed < since)
 			continue;
-		msgpack_write_str(&all, bytes_of(a->class->properties[i].name));
-		value_pack(&a->slots[i].value, &all);
+		count++;
+		msgpack_write_str(&content, bytes_of(a->class->properties[i].name));
+		value_pack(&a->slots[i].value, &content);
 	}
-	outbox_event(w, a, &(struct ipc_event){
-		.kind = IPC_EVENT_SNAPSHOT, .address = actor_address(a), .version = a->version,
-		.changed = buffer_bytes(&all) });
-	buffer_fini(&all);
+	msgpack_write_map(&map, count);
+	buffer_append_bytes(&map, buffer_bytes(&content));
+	if (count > 0 || kind == IPC_EVENT_SNAPSHOT)
+		outbox_event(w, a, &(struct ipc_event){
+			.kind = kind, .address = actor_address(a), .version = a->version, .changed = buffer_bytes(&map) });
+	buffer_fini(&map);
+	buffer_fini(&content);
 }
 
-static void move_properties(struct actor *a, struct class *next)
+/* New ones are marked as changed by the version that follows. True: there are some. */
+static bool move_properties(struct actor *a, struct class *next)
 {
+	uint32_t moved = 0;
+
 	struct class *old = class_ref(a->class);
 	struct slot *slots = a->slots;
 
@@ -272,6 +272,8 @@ static void move_properties(struct actor *a, struct class *next)
 	class_unref(a->class);
 	a->class = NULL;
 	actor_furnish(a, next);
+	for (uint32_t i = 0; i < next->property_count; i++)
+		a->slots[i].changed = a->version.number + 1;
 	for (uint32_t i = 0; i < old->property_count; i++) {
 		int k = class_property(next, bytes_of(old->properties[i].name));
 
@@ -282,15 +284,17 @@ static void move_properties(struct actor *a, struct class *next)
 		a->bytes += value_size(&slots[i].value) - value_size(&a->slots[k].value);
 		value_fini(&a->slots[k].value);
 		a->slots[k] = slots[i];
+		moved++;
 	}
 	free(slots);
 	class_unref(old);
+	return moved < next->property_count;
 }
 
 void wake_reclass(struct worker *w, struct actor *a)
 {
 	struct class *next = catalog_match(&w->catalog, actor_address(a));
-	bool same;
+	bool loses, gains;
 
 	assert(a->turn_count == 0 && a->step == NULL);
 	if (next == NULL || next->durability != a->class->durability) {
@@ -298,13 +302,18 @@ void wake_reclass(struct worker *w, struct actor *a)
 		wake_drop(w, a, ERROR_NO_ACTOR, nothing);
 		return;
 	}
-	same = same_public_names(a->class, next);
-	move_properties(a, next);
-	if (!same) {
-		actor_new_epoch(a);
+	loses = loses_public_name(a->class, next);
+	gains = move_properties(a, next);
+	if (loses || gains) {
 		a->version.number++;
 		step_commit(w, a, true);
-		send_snapshot(w, a);
+	}
+	/* What is gone no event can say: watchers start anew, under a new epoch. */
+	if (loses) {
+		actor_new_epoch(a);
+		send_changes(w, a, IPC_EVENT_SNAPSHOT, 0);
+	} else if (gains) {
+		send_changes(w, a, IPC_EVENT_CHANGE, a->version.number);
 	}
 	if (next->has_migrate && a->written_by != next->version)
 		run_begin(w, a, TURN_MIGRATE, NULL);

@@ -50,7 +50,7 @@ struct worker {
 	struct actor_list ready;    /* have mail they can take */
 	struct turn_list preempted; /* turns whose slice was over */
 	struct message_list unanswered;
-	uint32_t waiting_turns;     /* turns under way, in whatever state */
+	uint32_t turns_under_way;   /* turns under way, in whatever state */
 
 	struct timers timers;
 	struct catalog catalog;

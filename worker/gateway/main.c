@@ -137,6 +137,8 @@ static void init_lists(void)
 static void fini(void)
 {
 	struct session *s;
+	size_t at = 0;
+	void *subject;
 
 	TAILQ_FOREACH (s, &gateway.sessions, all)
 		session_end(s, ERROR_SHUTDOWN);
@@ -151,6 +153,8 @@ static void fini(void)
 		}
 	free(gateway.pendings);
 	free(gateway.read_buffer);
+	while (map_next(&gateway.subjects, &at, NULL, &subject))
+		subject_free(subject);
 	map_fini(&gateway.subjects);
 	timers_fini(&gateway.timers);
 	accept_stop();

@@ -117,17 +117,32 @@ static int raise(lua_State *L)
 	return lua_error(L);
 }
 
+/* Copies the fields of the table at index `from` that have string keys into the one on top. */
+static void copy_fields(lua_State *L, int from)
+{
+	for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
+		if (lua_type(L, -2) != LUA_TSTRING)
+			luaL_error(L, "the details of an error are a table with names as keys");
+		lua_pushvalue(L, -2);
+		lua_pushvalue(L, -2);
+		lua_rawset(L, -5);
+	}
+}
+
+/* The object is the actor's own: its details stand beside its code. */
 static int on_error(lua_State *L)
 {
 	luaL_checkstring(L, 1);
 	lua_settop(L, 2);
 	lua_newtable(L);
+	if (lua_istable(L, 2)) {
+		copy_fields(L, 2);
+	} else if (!lua_isnil(L, 2)) {
+		luaL_tolstring(L, 2, NULL);
+		lua_setfield(L, 3, "message");
+	}
 	lua_pushvalue(L, 1);
 	lua_setfield(L, 3, "code");
-	if (!lua_isnil(L, 2)) {
-		lua_pushvalue(L, 2);
-		lua_setfield(L, 3, lua_isstring(L, 2) ? "message" : "details");
-	}
 	return raise(L);
 }
 
@@ -145,48 +160,28 @@ static int on_error_text(lua_State *L)
 
 bool api_write_error(lua_State *L, int index, struct buffer *out)
 {
-	static const char *const fields[] = { "code", "message", "details" };
-	uint32_t count = 0;
-
 	if (!has_mark(L, index, &error_mark))
 		return false;
-	index = lua_absindex(L, index);
-	for (int i = 0; i < 3; i++) {
-		lua_getfield(L, index, fields[i]);
-		count += !lua_isnil(L, -1);
-		lua_pop(L, 1);
-	}
-	msgpack_write_map(out, count);
-	for (int i = 0; i < 3; i++) {
-		lua_getfield(L, index, fields[i]);
-		if (!lua_isnil(L, -1)) {
-			msgpack_write_str(out, bytes_of(fields[i]));
-			convert_write(L, -1, out);
-		}
-		lua_pop(L, 1);
-	}
+	convert_write(L, index, out);
 	return true;
 }
 
-/* A call that failed: {code=, message=, details=}. An actor's own error keeps its code. */
+/* A call that failed: {code=, message=, …}. An actor's own error is the object it made. */
 static int raise_answer(lua_State *L, enum error_code code, struct bytes payload, const char *why)
 {
+	lua_settop(L, 0);
 	lua_newtable(L);
-	lua_pushstring(L, error_rows[code].name);
-	lua_setfield(L, -2, "code");
-	lua_pushstring(L, why ? why : error_rows[code].help);
-	lua_setfield(L, -2, "message");
 	if (payload.len > 0) {
 		convert_push(L, payload);
-		if (code == ERROR_APP && lua_istable(L, -1)) {
-			lua_getfield(L, -1, "code");
-			lua_setfield(L, -3, "code");
-			lua_getfield(L, -1, "message");
-			lua_setfield(L, -3, "message");
-			lua_getfield(L, -1, "details");
-			lua_remove(L, -2);
-		}
-		lua_setfield(L, -2, "details");
+		lua_insert(L, 1);
+		if (lua_istable(L, 1))
+			copy_fields(L, 1);
+	}
+	if (code != ERROR_APP) {
+		lua_pushstring(L, error_rows[code].name);
+		lua_setfield(L, -2, "code");
+		lua_pushstring(L, why ? why : error_rows[code].help);
+		lua_setfield(L, -2, "message");
 	}
 	return raise(L);
 }

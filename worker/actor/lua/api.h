@@ -17,8 +17,8 @@ const char *api_class_pattern(lua_State *L);
 /* Whether the value at index is a stage.property{} description. */
 bool api_is_property(lua_State *L, int index);
 
-/* An error object of stage.error(), or of a call that failed: appends its details as
- * {"code":…,"message":…,"details":…}. false where it is neither. */
+/* An error object of stage.error(), or of a call that failed: appends it as a map with its
+ * code. false where it is neither. */
 bool api_write_error(lua_State *L, int index, struct buffer *out);
 
 #endif

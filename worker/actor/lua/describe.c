@@ -45,8 +45,6 @@ static void read_property(lua_State *L, struct class *c, struct property *p)
 	lua_getfield(L, -1, "writable");
 	p->writable = lua_toboolean(L, -1);
 	lua_pop(L, 1);
-	if (p->writable && p->private)
-		wrong(L, c, "a private property cannot be writable:", p->name);
 	if (lua_getfield(L, -1, "check") != LUA_TNIL) {
 		luaL_argcheck(L, lua_isfunction(L, -1), 1, "check is a function");
 		p->checked = true;
