@@ -48,7 +48,7 @@ static void transmit(struct worker_link *worker, struct pending *p)
 	put(p, PENDING_SENT, worker);
 }
 
-void route_send(struct pending *p)
+static void send_to_owner(struct pending *p, bool first)
 {
 	uint32_t shard = route_shard(p->request.address);
 	struct control_shard owner = gateway.child.shards[shard];
@@ -61,11 +61,20 @@ void route_send(struct pending *p)
 		return;
 	}
 	worker = &gateway.workers[owner.worker];
-	/* Behind what is held: one connection's requests to one actor keep their order. */
-	if (worker->link == NULL || !TAILQ_EMPTY(&worker->held))
+	if (worker->link == NULL || (!first && !TAILQ_EMPTY(&worker->held)))
 		put(p, PENDING_HELD, worker);
 	else
 		transmit(worker, p);
+}
+
+void route_send(struct pending *p)
+{
+	send_to_owner(p, false);
+}
+
+void route_send_first(struct pending *p)
+{
+	send_to_owner(p, true);
 }
 
 void route_again(struct pending *p)

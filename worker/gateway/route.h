@@ -8,9 +8,11 @@
 
 uint32_t route_shard(struct bytes address);
 
-/* Sends it to the owner of its shard, behind what is held for it. A PENDING_TELL that was
- * sent is freed. */
+/* Sends it to the owner of its shard, behind what is held for it: one connection's requests
+ * to one actor keep their order. A PENDING_TELL that was sent is freed. */
 void route_send(struct pending *p);
+/* Before what is held: a watch is taken up before anything can change its actor. */
+void route_send_first(struct pending *p);
 
 /* Out of whatever list it is in. */
 void route_take_out(struct pending *p);

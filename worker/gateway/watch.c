@@ -313,7 +313,7 @@ static void ask_again(struct subject *s)
 	if (p == NULL)
 		return;
 	s->asking++;
-	route_send(p);
+	route_send_first(p);
 }
 
 void watch_take_up(uint32_t worker)
