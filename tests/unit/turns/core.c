@@ -1,0 +1,379 @@
+/* The fixture: stands in for links, log and clock, and speaks for gateways and store. */
+#include "tests/unit/turns/core.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "proto/json.h"
+#include "proto/msgpack.h"
+#include "tests/unit/turns/host.h"
+#include "worker/actor/mailbox.h"
+#include "worker/actor/schedule.h"
+
+struct worker core_worker;
+uint64_t core_now_ms = 1000000;
+static uint64_t spent_ns;
+
+static struct config config;
+static struct control_shard shards[8];
+static struct link gateway_links[2];
+static struct buffer frames[3]; /* of each link, u32 length before each */
+static size_t frame_start;
+static bool automatic;
+static char line[4096];
+
+/* --- what the worker stands on --- */
+
+uint64_t clock_now_ms(void)
+{
+	return core_now_ms + spent_ns / 1000000;
+}
+
+uint64_t clock_now_ns(void)
+{
+	return core_now_ms * 1000000 + spent_ns;
+}
+
+uint64_t clock_real_ms(void)
+{
+	return core_now_ms;
+}
+
+void core_spend_ns(uint64_t ns)
+{
+	spent_ns += ns;
+}
+
+void log_write(enum log_level level, int error, const char *event, const struct log_field *fields, size_t count)
+{
+	(void)level, (void)error, (void)event, (void)fields, (void)count;
+}
+
+static struct buffer *frames_of(struct link *link)
+{
+	for (size_t i = 0; i < 2; i++)
+		if (link == &gateway_links[i])
+			return &frames[i];
+	return &frames[2];
+}
+
+struct buffer *link_begin(struct link *link)
+{
+	struct buffer *b = frames_of(link);
+	uint32_t none = 0;
+
+	frame_start = buffer_length(b);
+	buffer_append(b, &none, sizeof(none));
+	return b;
+}
+
+void link_end(struct link *link)
+{
+	struct buffer *b = frames_of(link);
+	uint32_t length = (uint32_t)(buffer_length(b) - frame_start - sizeof(length));
+
+	memcpy(b->data + b->head + frame_start, &length, sizeof(length));
+}
+
+int link_init(struct link *link, struct ev_loop *loop, int take_fd, const struct link_handlers *handlers, void *owner)
+{
+	(void)loop, (void)take_fd;
+	link->handlers = handlers;
+	link->owner = owner;
+	return 0;
+}
+
+void link_fini(struct link *link)
+{
+	(void)link;
+}
+
+void link_close(struct link *link)
+{
+	(void)link;
+	fail_msg("the worker closed a link");
+}
+
+size_t lua_host_memory(void)
+{
+	return 0;
+}
+
+/* --- life --- */
+
+void core_init(void)
+{
+	struct worker *w = &core_worker;
+	static const unsigned char seed[HASH_KEY_SIZE] = "turns";
+
+	*w = (struct worker){ .config = &config, .shards = shards, .shard_count = 8, .gateway_count = 2 };
+	config = (struct config){ 0 };
+	config.client.timeout = 5000;
+	config.actors.mailbox = 8;
+	config.actors.turn_limit = 10;
+	config.actors.idle = 60000;
+	config.actors.resident = 100;
+	config.actors.stored = 4096;
+	for (size_t i = 0; i < 8; i++)
+		shards[i] = (struct control_shard){ .worker = 0, .epoch = 1 };
+	hash_key_init(&w->hash_key, seed);
+	worker_self = w;
+	worker_init(w);
+	for (uint16_t i = 0; i < 2; i++)
+		w->gateways[i] = (struct peer){ .worker = w, .link = &gateway_links[i], .index = i };
+	storage_init(&w->storage, w);
+	assert_int_equal(storage_connect(&w->storage, -1), 0);
+	w->catalog.classes = memory_new(2 * sizeof(struct class *));
+	w->catalog.count = 2;
+	w->catalog.classes[0] = core_class("things", "things.{id}", false, false);
+	w->catalog.classes[1] = core_class("loops", "loops.{id}", true, true);
+	core_store_automatic(true);
+}
+
+void core_fini(void)
+{
+	struct worker *w = &core_worker;
+
+	worker_fini(w);
+	for (size_t i = 0; i < 3; i++)
+		buffer_fini(&frames[i]);
+	core_host_fini();
+	spent_ns = 0;
+}
+
+void core_set_durability(enum class_durability durability)
+{
+	for (size_t i = 0; i < core_worker.catalog.count; i++)
+		core_worker.catalog.classes[i]->durability = durability;
+}
+
+/* --- gateways --- */
+
+static void json(struct buffer *out, const char *text)
+{
+	if (text == NULL)
+		msgpack_write_nil(out);
+	else
+		assert_int_equal(json_parse(bytes_of(text), out, NULL), JSON_OK);
+}
+
+void core_send_full(uint16_t peer, const struct ipc_request *request)
+{
+	struct buffer body = { 0 };
+	struct ipc_request full = *request;
+
+	full.shard = worker_shard(&core_worker, request->address);
+	if (full.epoch == 0)
+		full.epoch = 1;
+	ipc_encode_request(&body, &full);
+	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
+	buffer_fini(&body);
+}
+
+void core_send(uint16_t peer, uint32_t rid, enum ipc_verb verb, const char *address,
+               const char *members, const char *payload)
+{
+	struct buffer m = { 0 }, p = { 0 };
+
+	json(&m, members);
+	json(&p, payload);
+	core_send_full(peer, &(struct ipc_request){
+		.rid = rid, .verb = verb, .address = bytes_of(address), .members = buffer_bytes(&m), .payload = buffer_bytes(&p) });
+	buffer_fini(&m);
+	buffer_fini(&p);
+}
+
+/* Takes one frame of link i; false: none. */
+static bool take(size_t i, struct bytes *ret)
+{
+	struct bytes all = buffer_bytes(&frames[i]);
+	uint32_t length;
+
+	if (all.len == 0)
+		return false;
+	memcpy(&length, all.data, sizeof(length));
+	*ret = (struct bytes){ all.data + sizeof(length), length };
+	buffer_consume(&frames[i], sizeof(length) + length);
+	return true;
+}
+
+static void describe_payload(struct buffer *out, struct bytes payload)
+{
+	if (payload.len == 0)
+		return;
+	buffer_append_text(out, " ");
+	if (json_write(payload, out) == 0)
+		fail_msg("a frame holds a malformed payload");
+}
+
+static void describe(struct buffer *out, size_t peer, struct bytes body)
+{
+	struct ipc_reply reply;
+	struct ipc_event event;
+	struct ipc_request request;
+
+	buffer_printf(out, "%zu ", peer);
+	if (ipc_decode_reply(body, &reply)) {
+		buffer_printf(out, "reply %u %s", reply.rid, reply.code ? error_rows[reply.code].name : "ok");
+		if (reply.resumed)
+			buffer_append_text(out, " resumed");
+		if (reply.versioned)
+			buffer_printf(out, " v%llu", (unsigned long long)reply.version.number);
+		describe_payload(out, reply.payload);
+	} else if (ipc_decode_event(body, &event)) {
+		buffer_printf(out, "%s %.*s v%llu", event.kind == IPC_EVENT_END ? "end" : event.kind == IPC_EVENT_SNAPSHOT ? "snap" : "event",
+		              (int)event.address.len, event.address.data, (unsigned long long)event.version.number);
+		describe_payload(out, event.changed);
+	} else if (ipc_decode_request(body, &request)) {
+		buffer_printf(out, "request %.*s", (int)request.address.len, request.address.data);
+		describe_payload(out, request.members);
+	} else {
+		fail_msg("a gateway got a malformed frame");
+	}
+}
+
+static const char *finish(struct buffer *out)
+{
+	struct bytes text = buffer_bytes(out);
+
+	assert_true(text.len < sizeof(line));
+	memcpy(line, text.data, text.len);
+	line[text.len] = '\0';
+	buffer_fini(out);
+	return line;
+}
+
+const char *core_next_frame(void)
+{
+	struct buffer out = { 0 };
+	struct bytes body;
+
+	for (size_t i = 0; i < 2; i++)
+		if (take(i, &body)) {
+			describe(&out, i, body);
+			return finish(&out);
+		}
+	return NULL;
+}
+
+/* --- the store --- */
+
+static uint32_t load_rid;
+
+static void describe_batch(struct buffer *out, struct bytes body)
+{
+	struct ipc_batch_head head;
+	struct ipc_batch_entry entry;
+	struct bytes entries;
+
+	if (!ipc_decode_batch(body, &head, &entries))
+		fail_msg("the store got a malformed frame");
+	buffer_printf(out, "batch %llu", (unsigned long long)head.seq);
+	while (ipc_next_entry(&entries, &entry)) {
+		struct msgpack_reader r = msgpack_read(entry.record);
+
+		buffer_printf(out, " %.*s", (int)entry.address.len, entry.address.data);
+		if (entry.remove) {
+			buffer_append_text(out, " removed");
+			continue;
+		}
+		msgpack_read_array(&r);
+		for (int i = 0; i < 5; i++)
+			msgpack_read_value(&r);
+		json_write(msgpack_read_value(&r), out);
+	}
+}
+
+const char *core_next_store_frame(void)
+{
+	struct buffer out = { 0 };
+	struct bytes body;
+	struct ipc_load load;
+	uint64_t seq;
+
+	if (!take(2, &body))
+		return NULL;
+	if (ipc_decode_load(body, &load)) {
+		load_rid = load.rid;
+		buffer_printf(&out, "load %.*s", (int)load.address.len, load.address.data);
+	} else if (ipc_decode_reset(body, &seq)) {
+		buffer_printf(&out, "reset %llu", (unsigned long long)seq);
+	} else {
+		describe_batch(&out, body);
+	}
+	return finish(&out);
+}
+
+static void to_worker(struct buffer *body)
+{
+	struct link *link = core_worker.storage.link;
+
+	link->handlers->on_frame(link, buffer_bytes(body));
+	buffer_fini(body);
+}
+
+void core_store_loaded(const char *address, const char *found)
+{
+	struct buffer body = { 0 };
+
+	(void)address;
+	ipc_encode_loaded(&body, &(struct ipc_loaded){
+		.rid = load_rid, .found = found != NULL, .record = found ? bytes_of(found) : (struct bytes){ NULL, 0 } });
+	to_worker(&body);
+}
+
+void core_store_committed(uint64_t seq, enum error_code code)
+{
+	struct buffer body = { 0 };
+
+	ipc_encode_committed(&body, &(struct ipc_committed){
+		.seq = seq, .code = code, .text = code ? BYTES_LITERAL("disk full") : (struct bytes){ NULL, 0 } });
+	to_worker(&body);
+}
+
+void core_store_automatic(bool on)
+{
+	automatic = on;
+}
+
+static void serve_store(void)
+{
+	struct bytes body;
+
+	while (automatic && take(2, &body)) {
+		struct ipc_load load;
+		struct ipc_batch_head head;
+		struct bytes entries;
+
+		if (ipc_decode_load(body, &load)) {
+			load_rid = load.rid;
+			core_store_loaded(NULL, NULL);
+		} else if (ipc_decode_batch(body, &head, &entries)) {
+			core_store_committed(head.seq, ERROR_NONE);
+		}
+	}
+}
+
+void core_run(unsigned most)
+{
+	while (most-- > 0) {
+		bool more = schedule_run(&core_worker);
+
+		serve_store();
+		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready))
+			break;
+	}
+}
+
+void core_advance(uint64_t ms)
+{
+	core_now_ms += ms;
+	timers_run(&core_worker.timers, clock_now_ms());
+}

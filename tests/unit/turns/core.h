@@ -1,0 +1,45 @@
+/* A whole actor worker without processes: a fake host with scripted methods, captured
+ * frames, and a clock that the test moves. */
+#ifndef TESTS_UNIT_TURNS_CORE_H
+#define TESTS_UNIT_TURNS_CORE_H
+
+#include "worker/actor/worker.h"
+
+/* One class `things.{id}` (and `loops.{id}`, reentrant), with the properties n (0),
+ * name (""), writable and checked (at most 20 bytes), and _hidden (0). Methods:
+ * add [k] -> n + k; boom: adds 1, then fails; spin: never ends; nap [ms]: adds 1, sleeps,
+ * adds 1; ask [address, method]: calls and returns the answer; tell [address, k]: tells add;
+ * bye: destroys; follow [address]: watches its n with note; note [v]: n = v. */
+void core_init(void);
+void core_fini(void);
+
+extern struct worker core_worker;
+extern uint64_t core_now_ms;
+
+/* The classes' durability; `things.{id}` begins as CLASS_COMMIT. */
+void core_set_durability(enum class_durability durability);
+
+/* A request as gateway `peer` would send it. members and payload as JSON text, NULL: nil. */
+void core_send(uint16_t peer, uint32_t rid, enum ipc_verb verb, const char *address,
+               const char *members, const char *payload);
+void core_send_full(uint16_t peer, const struct ipc_request *request);
+
+/* Loop turns until nothing is left to run, at most `most`. */
+void core_run(unsigned most);
+void core_advance(uint64_t ms);
+
+/* What reached the gateways, one line per frame, oldest first; forgotten by the call:
+ * `0 reply 7 ok v1 5`, `0 event things.1 v2 {"n":1}`, `1 reply 9 conflict {"v":"…"}`.
+ * NULL where there is none. Epochs are left out. */
+const char *core_next_frame(void);
+
+/* What reached the store: `load things.1`, `batch 1 things.1{"n":1,…}`, `reset 1`. */
+const char *core_next_store_frame(void);
+
+/* The store's side. found: JSON object of properties, NULL: no record. */
+void core_store_loaded(const char *address, const char *found);
+void core_store_committed(uint64_t seq, enum error_code code);
+/* Answers everything that comes by itself: nothing stored, every batch committed. */
+void core_store_automatic(bool on);
+
+#endif
