@@ -90,6 +90,8 @@ class Player:
     def do_environment(self, step):
         value = pattern.substitute(step.words["value"], self.names)
         self.extra_environment[step.words["name"]] = value
+        if self.server:
+            self.server.extra_environment[step.words["name"]] = value
 
     def do_samples(self, _):
         self.samples = False
