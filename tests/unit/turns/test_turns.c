@@ -129,7 +129,7 @@ static void a_waiting_turn_keeps_the_actor_to_itself(void **state)
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
 	expect_silence();
-	core_advance(100);
+	core_advance(101);
 	core_run(10);
 	expect_frame("0 reply 1 ok v2 2");
 	expect_frame("0 reply 2 ok v2 2");
@@ -143,7 +143,7 @@ static void a_reentrant_actor_takes_messages_meanwhile(void **state)
 	core_send(0, 2, IPC_GET, "loops.1", "[\"n\"]", NULL);
 	core_run(10);
 	expect_frame("0 reply 2 ok v2 11");
-	core_advance(100);
+	core_advance(101);
 	core_run(10);
 	expect_frame("0 reply 1 ok v3 12");
 }
@@ -248,7 +248,7 @@ static void cancelled_while_queued_never_runs(void **state)
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1000]");
 	mailbox_cancel(&core_worker, 0, 2);
 	expect_frame("0 reply 2 cancelled null");
-	core_advance(100);
+	core_advance(101);
 	core_run(10);
 	expect_frame("0 reply 1 ok v2 2");
 }
@@ -312,7 +312,7 @@ static void an_alarm_rings_once_and_not_after_a_rollback(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"later\"", "[50]");
 	core_run(10);
 	expect_frame("0 reply 1 ok v0 0");
-	core_advance(50);
+	core_advance(51);
 	core_run(10);
 	core_advance(500);
 	core_run(10);
