@@ -3,7 +3,6 @@
 
 #include <assert.h>
 
-#include "common/clock.h"
 #include "common/log.h"
 #include "proto/msgpack.h"
 #include "worker/actor/outbox.h"
@@ -82,7 +81,7 @@ static enum error_code obstacle(struct worker *w, const struct ipc_request *requ
 		*ret_text = request->address;
 		return ERROR_NO_ACTOR;
 	}
-	if (request->deadline && clock_now_ms() >= request->deadline)
+	if (request->deadline && w->now_ns / 1000000 >= request->deadline)
 		return ERROR_EXPIRED;
 	if (!c->reentrant && message_in_chain(request, request->address)) {
 		*ret_key = "address";

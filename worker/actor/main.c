@@ -119,6 +119,12 @@ static void finish_if_drained(struct worker *w)
 		child_exit(&child, EX_OK);
 }
 
+static void on_wake(struct ev_loop *loop, struct ev_check *watcher, int events)
+{
+	(void)loop, (void)watcher, (void)events;
+	worker.now_ns = clock_now_ns();
+}
+
 static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
 	struct worker *w = &worker;
@@ -290,6 +296,9 @@ int main(void)
 	worker_self = w;
 	w->child = &child;
 	w->loop = child.loop;
+	ev_check_init(&w->waker, on_wake);
+	ev_set_priority(&w->waker, EV_MAXPRI); /* before what it woke for */
+	ev_check_start(w->loop, &w->waker);
 	ev_prepare_init(&w->runner, on_prepare);
 	ev_set_priority(&w->runner, 1); /* before the links hand on what it writes */
 	ev_prepare_start(w->loop, &w->runner);

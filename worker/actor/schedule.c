@@ -128,17 +128,20 @@ static void take_mail(struct worker *w, struct actor *a)
 /* Every actor ready now gets one message, then those that became ready meanwhile. */
 static void take_all_mail(struct worker *w)
 {
-	uint64_t end = clock_now_ns() + SCHEDULE_TURN_NS;
+	uint64_t end;
 	struct actor *a;
 
+	w->now_ns = clock_now_ns();
+	end = w->now_ns + SCHEDULE_TURN_NS;
 	do {
 		take_loopback(w);
 		while ((a = TAILQ_FIRST(&w->ready)) != NULL && !storage_full(&w->storage)) {
 			take_mail(w, a);
-			if (clock_now_ns() >= end)
+			w->now_ns = clock_now_ns();
+			if (w->now_ns >= end)
 				return;
 		}
-	} while (buffer_length(&w->loopback) > 0 && clock_now_ns() < end);
+	} while (buffer_length(&w->loopback) > 0 && w->now_ns < end);
 }
 
 bool schedule_run(struct worker *w)

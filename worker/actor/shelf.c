@@ -27,7 +27,7 @@ void shelf_remove(struct worker *w, struct actor *a)
 
 void shelf_touch(struct worker *w, struct actor *a)
 {
-	a->used_at = clock_now_ms();
+	a->used_at = w->now_ns / 1000000;
 	TAILQ_REMOVE(&w->recent, a, recent);
 	TAILQ_INSERT_TAIL(&w->recent, a, recent);
 }

@@ -62,8 +62,10 @@ struct worker {
 	uint32_t next_alarm;
 	struct timer housekeeping;
 	struct counters counters;
+	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
 	bool draining;
 
+	struct ev_check waker;      /* reads the clock when the loop wakes */
 	struct ev_prepare runner;   /* runs turns before the loop sleeps */
 	struct ev_idle spinner;     /* keeps the loop from sleeping while turns wait for a slice */
 	struct ev_timer clock;      /* the next of timers */

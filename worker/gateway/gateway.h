@@ -51,8 +51,10 @@ struct gateway {
 	char *read_buffer;
 	int listener, spare_fd;
 	struct ev_io acceptor;
+	struct ev_check waker;        /* reads the clock when the loop wakes */
 	struct ev_prepare flusher;
 	struct ev_timer clock;
+	uint64_t now_ms;              /* when the loop woke */
 	bool draining;
 };
 

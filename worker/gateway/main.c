@@ -42,6 +42,12 @@ static void arm_clock(void)
 	ev_timer_start(gateway.loop, &gateway.clock);
 }
 
+static void on_wake(struct ev_loop *loop, struct ev_check *watcher, int events)
+{
+	(void)loop, (void)watcher, (void)events;
+	gateway.now_ms = clock_now_ms();
+}
+
 static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
 	(void)loop, (void)watcher, (void)events;
@@ -173,6 +179,10 @@ int main(void)
 	gateway.loop = gateway.child.loop;
 	gateway.read_buffer = memory_new(GATEWAY_READ);
 	gateway.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	gateway.now_ms = clock_now_ms();
+	ev_check_init(&gateway.waker, on_wake);
+	ev_set_priority(&gateway.waker, EV_MAXPRI); /* before what it woke for */
+	ev_check_start(gateway.loop, &gateway.waker);
 	ev_prepare_init(&gateway.flusher, on_prepare);
 	ev_set_priority(&gateway.flusher, -1); /* after the links: they bring no answer this turn */
 	ev_prepare_start(gateway.loop, &gateway.flusher);

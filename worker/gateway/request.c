@@ -3,7 +3,6 @@
 
 #include <stddef.h>
 
-#include "common/clock.h"
 #include "proto/json.h"
 #include "proto/msgpack.h"
 #include "worker/gateway/gateway.h"
@@ -37,7 +36,7 @@ static uint64_t deadline_of(const struct client_request *q)
 	const struct config *c = gateway.config;
 	uint64_t t = q->options & 1u << CLIENT_OPTION_T ? q->t : c->client.timeout;
 
-	return clock_now_ms() + (t < c->client.max_timeout ? t : c->client.max_timeout);
+	return gateway.now_ms + (t < c->client.max_timeout ? t : c->client.max_timeout);
 }
 
 static void write_members(const struct client_request *q, struct buffer *out)

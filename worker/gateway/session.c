@@ -78,7 +78,7 @@ static void wrote(struct session *s, size_t before)
 {
 	gateway.counters.bytes_out += buffer_length(&s->out) - before;
 	if (before == 0)
-		s->progress_at = clock_now_ms();
+		s->progress_at = gateway.now_ms;
 	mark_dirty(s);
 	if (buffer_length(&s->out) > gateway.config->client.output && s->state != SESSION_CLOSING) {
 		log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", buffer_length(&s->out)));
@@ -129,7 +129,7 @@ static void flush(struct session *s)
 
 		if (n > 0) {
 			buffer_consume(&s->out, (size_t)n);
-			s->progress_at = clock_now_ms();
+			s->progress_at = gateway.now_ms;
 		} else if (n < 0 && errno == EAGAIN) {
 			break;
 		} else if (n < 0 && errno != EINTR) {
@@ -201,7 +201,7 @@ static void on_readable(struct session *s)
 		return;
 	}
 	gateway.counters.bytes_in += (uint64_t)n;
-	s->heard_at = clock_now_ms();
+	s->heard_at = gateway.now_ms;
 	if (kept == 0) {
 		take_lines(s, (struct bytes){ gateway.read_buffer, (size_t)n });
 	} else {

@@ -173,6 +173,7 @@ void core_send_full(uint16_t peer, const struct ipc_request *request)
 	if (full.epoch == 0)
 		full.epoch = 1;
 	ipc_encode_request(&body, &full);
+	core_worker.now_ns = clock_now_ns();
 	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
 	buffer_fini(&body);
 }
