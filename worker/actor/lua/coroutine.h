@@ -4,8 +4,7 @@
 
 #include <lua.h>
 
-/* The library `coroutine`. As Lua 5.4 has it, but that the thread of a turn is no coroutine,
- * and that one which a turn waits or was interrupted in is nobody else's. */
+/* Replaces create, resume, wrap and yield of the coroutine library. */
 void coroutine_open(lua_State *L);
 
 #endif

@@ -23,8 +23,6 @@ struct lua_sources {
 struct lua_heap {
 	size_t used;     /* bytes of this state */
 	bool enforced;
-	bool starved;    /* a bound was met even after a collection: the run is to end */
-	unsigned refusals; /* in a row; the collector runs after the first */
 	size_t run_base; /* `used` when the slice began */
 	size_t run_net;  /* net bytes of the run's earlier slices */
 };
@@ -61,16 +59,6 @@ struct lua_run {
 /* The run whose code runs right now, NULL where none does. */
 extern struct lua_run *lua_run_now;
 extern struct host_limits lua_limits;
-
-/* What is known of a thread, in its extra space. */
-#define LUA_CLASS_BUSY 1u   /* a coroutine that a turn waits or was interrupted in */
-#define LUA_CLASS_BROKEN 2u /* the hook has raised an error in it: if that ended it, no hook
-                             * is ever called in it again, so nothing may run in it */
-
-static inline uintptr_t *lua_class_marks(lua_State *thread)
-{
-	return lua_getextraspace(thread);
-}
 
 /* Every class state belongs to the class at its registry's LUA_CLASS_KEY. */
 struct lua_class *lua_class_of(lua_State *L);
