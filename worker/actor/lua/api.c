@@ -8,11 +8,13 @@
 #include "common/clock.h"
 #include "proto/msgpack.h"
 #include "worker/actor/lua/convert.h"
+#include "worker/actor/lua/failure.h"
 #include "worker/actor/lua/lua_class.h"
+#include "worker/actor/lua/mark.h"
 #include "worker/actor/lua/self.h"
 
 /* Their addresses are keys of the registry. */
-static char class_table, class_pattern, property_mark, error_mark;
+static char class_table, class_pattern, property_mark;
 
 /* One buffer for arguments: a Lua error passes by without freeing it. */
 static struct buffer packed;
@@ -75,21 +77,9 @@ const char *api_class_pattern(lua_State *L)
 	return pattern;
 }
 
-static bool has_mark(lua_State *L, int index, const void *mark)
-{
-	bool marked;
-
-	if (!lua_istable(L, index) || !lua_getmetatable(L, index))
-		return false;
-	lua_rawgetp(L, LUA_REGISTRYINDEX, mark);
-	marked = lua_rawequal(L, -1, -2);
-	lua_pop(L, 2);
-	return marked;
-}
-
 bool api_is_property(lua_State *L, int index)
 {
-	return has_mark(L, index, &property_mark);
+	return mark_has(L, index, &property_mark);
 }
 
 static int on_property(lua_State *L)
@@ -99,91 +89,11 @@ static int on_property(lua_State *L)
 		const char *key = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "";
 
 		if (strcmp(key, "default") != 0 && strcmp(key, "writable") != 0 && strcmp(key, "check") != 0)
-			return luaL_error(L, "stage.property takes default, writable and check");
+			return luaL_error(L, "stage.property takes default, writable and check, not '%s'", key);
 	}
 	lua_settop(L, 1);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &property_mark);
-	lua_setmetatable(L, 1);
+	mark_set(L, 1, &property_mark);
 	return 1;
-}
-
-/* --- errors --- */
-
-/* Raises the table on top as an error of ours. */
-static int raise(lua_State *L)
-{
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &error_mark);
-	lua_setmetatable(L, -2);
-	return lua_error(L);
-}
-
-/* Copies the fields of the table at index `from` that have string keys into the one on top. */
-static void copy_fields(lua_State *L, int from)
-{
-	for (lua_pushnil(L); lua_next(L, from); lua_pop(L, 1)) {
-		if (lua_type(L, -2) != LUA_TSTRING)
-			luaL_error(L, "the details of an error are a table with names as keys");
-		lua_pushvalue(L, -2);
-		lua_pushvalue(L, -2);
-		lua_rawset(L, -5);
-	}
-}
-
-/* The object is the actor's own: its details stand beside its code. */
-static int on_error(lua_State *L)
-{
-	luaL_checkstring(L, 1);
-	lua_settop(L, 2);
-	lua_newtable(L);
-	if (lua_istable(L, 2)) {
-		copy_fields(L, 2);
-	} else if (!lua_isnil(L, 2)) {
-		luaL_tolstring(L, 2, NULL);
-		lua_setfield(L, 3, "message");
-	}
-	lua_pushvalue(L, 1);
-	lua_setfield(L, 3, "code");
-	return raise(L);
-}
-
-static int on_error_text(lua_State *L)
-{
-	lua_settop(L, 1);
-	lua_getfield(L, 1, "code");
-	lua_getfield(L, 1, "message");
-	if (lua_isnil(L, 3))
-		lua_pushvalue(L, 2);
-	else
-		lua_pushfstring(L, "%s: %s", luaL_tolstring(L, 2, NULL), luaL_tolstring(L, 3, NULL));
-	return 1;
-}
-
-bool api_write_error(lua_State *L, int index, struct buffer *out)
-{
-	if (!has_mark(L, index, &error_mark))
-		return false;
-	convert_write(L, index, out);
-	return true;
-}
-
-/* A call that failed: {code=, message=, …}. An actor's own error is the object it made. */
-static int raise_answer(lua_State *L, enum error_code code, struct bytes payload, const char *why)
-{
-	lua_settop(L, 0);
-	lua_newtable(L);
-	if (payload.len > 0) {
-		convert_push(L, payload);
-		lua_insert(L, 1);
-		if (lua_istable(L, 1))
-			copy_fields(L, 1);
-	}
-	if (code != ERROR_APP) {
-		lua_pushstring(L, error_rows[code].name);
-		lua_setfield(L, -2, "code");
-		lua_pushstring(L, why ? why : error_rows[code].help);
-		lua_setfield(L, -2, "message");
-	}
-	return raise(L);
 }
 
 /* --- waiting --- */
@@ -196,7 +106,7 @@ static int on_answer(lua_State *L, int status, lua_KContext context)
 	(void)status, (void)context;
 	run->waiting = false;
 	if (answer->code != ERROR_NONE)
-		return raise_answer(L, answer->code, answer->payload, NULL);
+		failure_raise(L, answer->code, answer->payload, NULL);
 	convert_push(L, answer->payload);
 	return 1;
 }
@@ -215,7 +125,7 @@ static struct lua_run *begin_wait(lua_State *L, const char *what)
 static int wait(lua_State *L, struct lua_run *run, enum error_code code, const char *why)
 {
 	if (code != ERROR_NONE)
-		return raise_answer(L, code, (struct bytes){ NULL, 0 }, why);
+		failure_raise(L, code, (struct bytes){ NULL, 0 }, why);
 	run->waiting = true;
 	return lua_yieldk(L, 0, 0, on_answer);
 }
@@ -264,7 +174,7 @@ static int on_sleep(lua_State *L)
 static int done(lua_State *L, enum error_code code, const char *why)
 {
 	if (code != ERROR_NONE)
-		return raise_answer(L, code, (struct bytes){ NULL, 0 }, why);
+		failure_raise(L, code, (struct bytes){ NULL, 0 }, why);
 	return 0;
 }
 
@@ -396,14 +306,14 @@ static int on_array(lua_State *L)
 		lua_replace(L, 1);
 	}
 	luaL_checktype(L, 1, LUA_TTABLE);
-	if (lua_getmetatable(L, 1))
+	if (!convert_is_array(L, 1) && lua_getmetatable(L, 1))
 		return luaL_error(L, "stage.array takes a table without a metatable");
 	convert_mark_array(L, 1);
 	return 1;
 }
 
 static const luaL_Reg functions[] = {
-	{ "class", on_class },     { "property", on_property }, { "error", on_error },   { "caller", on_caller },
+	{ "class", on_class },     { "property", on_property }, { "error", failure_on_error },   { "caller", on_caller },
 	{ "call", on_call },       { "tell", on_tell },         { "get", on_get },       { "watch", on_watch },
 	{ "sleep", on_sleep },     { "after", on_after },       { "every", on_every },   { "cancel", on_cancel },
 	{ "remind", on_remind },   { "now", on_now },           { "random", on_random }, { "log", on_log },
@@ -412,16 +322,9 @@ static const luaL_Reg functions[] = {
 
 void api_open(lua_State *L)
 {
-	lua_newtable(L);
-	lua_pushliteral(L, "property");
-	lua_setfield(L, -2, "__metatable");
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &property_mark);
-	lua_newtable(L);
-	lua_pushliteral(L, "error");
-	lua_setfield(L, -2, "__metatable");
-	lua_pushcfunction(L, on_error_text);
-	lua_setfield(L, -2, "__tostring");
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &error_mark);
+	mark_new(L, &property_mark, "property");
+	lua_pop(L, 1);
+	failure_open(L);
 	luaL_newlib(L, functions);
 	lua_pushlightuserdata(L, CONVERT_NULL);
 	lua_setfield(L, -2, "null");

@@ -3,9 +3,7 @@
 #define WORKER_ACTOR_LUA_API_H
 
 #include <lua.h>
-
-#include "common/buffer.h"
-#include "proto/error.h"
+#include <stdbool.h>
 
 void api_open(lua_State *L);
 
@@ -16,9 +14,5 @@ const char *api_class_pattern(lua_State *L);
 
 /* Whether the value at index is a stage.property{} description. */
 bool api_is_property(lua_State *L, int index);
-
-/* An error object of stage.error(), or of a call that failed: appends it as a map with its
- * code. false where it is neither. */
-bool api_write_error(lua_State *L, int index, struct buffer *out);
 
 #endif

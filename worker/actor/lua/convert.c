@@ -1,42 +1,35 @@
-/* msgpack to Lua and back. */
+/* msgpack to Lua and back: recursive, as deep as JSON may be. */
 #include "worker/actor/lua/convert.h"
 
 #include <lauxlib.h>
 #include <math.h>
 #include <msgpuck.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include "proto/json.h"
 #include "proto/msgpack.h"
 #include "proto/utf8.h"
+#include "worker/actor/lua/mark.h"
 
-static char array_key; /* registry: the metatable that marks arrays */
+#define TABLE_CHARGE 32 /* bytes: a value of 65,536 tables is as large as any may be */
+
+static char array_mark;
 
 void convert_open(lua_State *L)
 {
-	lua_createtable(L, 0, 1);
-	lua_pushliteral(L, "array");
-	lua_setfield(L, -2, "__metatable");
-	lua_rawsetp(L, LUA_REGISTRYINDEX, &array_key);
+	mark_new(L, &array_mark, "array");
+	lua_pop(L, 1);
 }
 
 void convert_mark_array(lua_State *L, int index)
 {
-	index = lua_absindex(L, index);
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-	lua_setmetatable(L, index);
+	mark_set(L, index, &array_mark);
 }
 
-static bool is_marked(lua_State *L, int index)
+bool convert_is_array(lua_State *L, int index)
 {
-	bool marked;
-
-	if (!lua_getmetatable(L, index))
-		return false;
-	lua_rawgetp(L, LUA_REGISTRYINDEX, &array_key);
-	marked = lua_rawequal(L, -1, -2);
-	lua_pop(L, 2);
-	return marked;
+	return mark_has(L, index, &array_mark);
 }
 
 /* --- to Lua; what comes has been checked when it entered the server --- */
@@ -123,26 +116,77 @@ void convert_push_value(lua_State *L, const struct value *v)
 
 /* --- from Lua --- */
 
-static void write_value(lua_State *L, int index, struct buffer *out, unsigned depth);
+/* Where in the value we are: a name, or a place in a list. */
+struct place {
+	struct bytes name; /* the table's own; data NULL: index */
+	lua_Integer index;
+};
 
-static void write_text(lua_State *L, int index, struct buffer *out)
+struct writer {
+	lua_State *L;
+	struct buffer *out;
+	size_t end;     /* what out may grow to */
+	size_t charged; /* for the tables looked at: empty ones take time too */
+	unsigned depth;
+	struct place places[JSON_DEPTH_MAX];
+};
+
+static void write_value(struct writer *w, int index);
+
+/* `a.b[2]: what is wrong there` */
+static void wrong(struct writer *w, const char *format, ...)
 {
-	size_t length;
-	const char *text = lua_tolstring(L, index, &length);
+	lua_State *L = w->L;
+	va_list arguments;
+	luaL_Buffer text;
 
-	if (!utf8_valid((struct bytes){ text, length }))
-		luaL_error(L, "a string that is not UTF-8 cannot be kept or sent");
-	msgpack_write_str(out, (struct bytes){ text, length });
+	luaL_checkstack(L, 8, "nested too deep");
+	va_start(arguments, format);
+	lua_pushvfstring(L, format, arguments);
+	va_end(arguments);
+	luaL_where(L, 1);
+	luaL_buffinit(L, &text);
+	for (unsigned i = 0; i < w->depth; i++) {
+		const struct place *p = &w->places[i];
+
+		if (p->name.data)
+			lua_pushfstring(L, i ? ".%s" : "%s", p->name.data);
+		else
+			lua_pushfstring(L, "[%I]", (LUAI_UACINT)p->index);
+		luaL_addvalue(&text);
+	}
+	if (w->depth > 0)
+		luaL_addstring(&text, ": ");
+	luaL_pushresult(&text);
+	lua_rotate(L, -3, -1); /* where, path, message */
+	lua_concat(L, 3);
+	lua_error(L);
 }
 
-static void write_array(lua_State *L, int index, lua_Unsigned n, struct buffer *out, unsigned depth)
+static void write_text(struct writer *w, int index)
 {
-	msgpack_write_array(out, (uint32_t)n);
+	size_t length;
+	const char *text = lua_tolstring(w->L, index, &length);
+
+	if (!utf8_valid((struct bytes){ text, length }))
+		wrong(w, "a string that is not UTF-8 cannot be kept or sent");
+	if (buffer_length(w->out) + w->charged + length > w->end)
+		wrong(w, "a value takes more than 2 MB");
+	msgpack_write_str(w->out, (struct bytes){ text, length });
+}
+
+static void write_array(struct writer *w, int index, lua_Unsigned n)
+{
+	struct place *p = &w->places[w->depth++];
+
+	msgpack_write_array(w->out, (uint32_t)n);
 	for (lua_Unsigned i = 1; i <= n; i++) {
-		lua_rawgeti(L, index, (lua_Integer)i);
-		write_value(L, lua_gettop(L), out, depth + 1);
-		lua_pop(L, 1);
+		*p = (struct place){ .index = (lua_Integer)i };
+		lua_rawgeti(w->L, index, (lua_Integer)i);
+		write_value(w, lua_gettop(w->L));
+		lua_pop(w->L, 1);
 	}
+	w->depth--;
 }
 
 static int compare_keys(const void *left, const void *right)
@@ -153,23 +197,7 @@ static int compare_keys(const void *left, const void *right)
 	return order ? order : (a->len > b->len) - (a->len < b->len);
 }
 
-static size_t count_keys(lua_State *L, int index)
-{
-	size_t n = 0;
-
-	lua_pushnil(L);
-	while (lua_next(L, index)) {
-		lua_pop(L, 1);
-		if (lua_type(L, -1) != LUA_TSTRING)
-			luaL_error(L, "a table has the key %s: keys are either all strings, or 1 to n without a gap",
-			           luaL_tolstring(L, -1, NULL));
-		n++;
-	}
-	return n;
-}
-
-/* The keys, sorted so that equal tables are written alike, in a block that is pushed. The
- * strings are the table's own. */
+/* The keys, sorted, in a block that is pushed. The strings are the table's own. */
 static struct bytes *push_sorted_keys(lua_State *L, int index, size_t n)
 {
 	struct bytes *keys = lua_newuserdatauv(L, (n + 1) * sizeof(*keys), 0);
@@ -185,89 +213,126 @@ static struct bytes *push_sorted_keys(lua_State *L, int index, size_t n)
 	return keys;
 }
 
-static void write_map(lua_State *L, int index, struct buffer *out, unsigned depth)
+static void write_map(struct writer *w, int index, size_t n)
 {
-	size_t n = count_keys(L, index);
+	lua_State *L = w->L;
 	struct bytes *keys = push_sorted_keys(L, index, n);
 
-	msgpack_write_map(out, (uint32_t)n);
+	msgpack_write_map(w->out, (uint32_t)n);
 	for (size_t i = 0; i < n; i++) {
 		lua_pushlstring(L, keys[i].data, keys[i].len);
-		write_text(L, -1, out);
+		write_text(w, lua_gettop(L));
+		w->places[w->depth++] = (struct place){ .name = keys[i] };
 		lua_rawget(L, index);
-		write_value(L, lua_gettop(L), out, depth + 1);
+		write_value(w, lua_gettop(L));
 		lua_pop(L, 1);
+		w->depth--;
 	}
 	lua_pop(L, 1);
 }
 
-static void write_table(lua_State *L, int index, struct buffer *out, unsigned depth)
+/* A table's keys are all names, or 1 to n: the whole table is looked at, since its border
+ * says little about either. */
+static size_t count_keys(struct writer *w, int index, bool *ret_list)
 {
+	lua_State *L = w->L;
 	lua_Unsigned n = lua_rawlen(L, index);
-	bool marked = is_marked(L, index);
+	size_t names = 0, numbers = 0;
 
-	if (depth >= JSON_DEPTH_MAX)
-		luaL_error(L, "a table is nested deeper than 64 levels, or contains itself");
-	luaL_checkstack(L, 8, "nested too deep");
-	if (n > 0) {
-		/* An array has nothing behind its last element. */
-		lua_pushinteger(L, (lua_Integer)n);
-		if (lua_next(L, index)) {
-			lua_pop(L, 2);
-			n = 0;
-		}
+	lua_pushnil(L);
+	while (lua_next(L, index)) {
+		lua_Integer i = 0;
+
+		lua_pop(L, 1);
+		if (lua_type(L, -1) == LUA_TSTRING)
+			names++;
+		else if (!lua_isinteger(L, -1))
+			wrong(w, "a %s as a key: keys are names, or 1 to n", luaL_typename(L, -1));
+		else if ((i = lua_tointeger(L, -1)) < 1 || (lua_Unsigned)i > n)
+			wrong(w, "the key %I: a list's keys are 1 to n without a gap (stage.null fills one)", (LUAI_UACINT)i);
+		else
+			numbers++;
 	}
-	if (n > 0 || marked)
-		write_array(L, index, n, out, depth);
-	else
-		write_map(L, index, out, depth);
+	if (names > 0 && (numbers > 0 || convert_is_array(L, index)))
+		wrong(w, "a list that has names as keys too");
+	if (numbers != n)
+		wrong(w, "a list's keys are 1 to n without a gap (stage.null fills one)");
+	*ret_list = numbers > 0 || (names == 0 && convert_is_array(L, index));
+	return names + numbers;
 }
 
-static void write_number(lua_State *L, int index, struct buffer *out)
+static void write_table(struct writer *w, int index)
+{
+	bool list;
+	size_t n;
+
+	if (w->depth >= JSON_DEPTH_MAX) {
+		w->depth = 0;
+		wrong(w, "a table is nested deeper than 64 levels, or contains itself");
+	}
+	luaL_checkstack(w->L, 8, "nested too deep");
+	w->charged += TABLE_CHARGE;
+	n = count_keys(w, index, &list);
+	if (list)
+		write_array(w, index, n);
+	else
+		write_map(w, index, n);
+}
+
+static void write_number(struct writer *w, int index)
 {
 	lua_Number real;
 
-	if (lua_isinteger(L, index)) {
-		msgpack_write_int(out, lua_tointeger(L, index));
+	if (lua_isinteger(w->L, index)) {
+		msgpack_write_int(w->out, lua_tointeger(w->L, index));
 		return;
 	}
-	real = lua_tonumber(L, index);
+	real = lua_tonumber(w->L, index);
 	if (!isfinite(real))
-		luaL_error(L, "NaN and infinities cannot be kept or sent");
-	msgpack_write_real(out, real);
+		wrong(w, "NaN and infinities cannot be kept or sent");
+	msgpack_write_real(w->out, real);
 }
 
-static void write_value(lua_State *L, int index, struct buffer *out, unsigned depth)
+static void write_value(struct writer *w, int index)
 {
+	lua_State *L = w->L;
+
+	if (buffer_length(w->out) + w->charged > w->end)
+		wrong(w, "a value takes more than 2 MB");
 	switch (lua_type(L, index)) {
 	case LUA_TNIL:
-		msgpack_write_nil(out);
+		msgpack_write_nil(w->out);
 		break;
 	case LUA_TBOOLEAN:
-		msgpack_write_bool(out, lua_toboolean(L, index));
+		msgpack_write_bool(w->out, lua_toboolean(L, index));
 		break;
 	case LUA_TNUMBER:
-		write_number(L, index, out);
+		write_number(w, index);
 		break;
 	case LUA_TSTRING:
-		write_text(L, index, out);
+		write_text(w, index);
 		break;
 	case LUA_TTABLE:
-		write_table(L, index, out, depth);
+		write_table(w, index);
 		break;
 	case LUA_TLIGHTUSERDATA:
-		if (lua_touserdata(L, index) == CONVERT_NULL) {
-			msgpack_write_nil(out);
-			break;
-		}
-		luaL_error(L, "self cannot be kept or sent; its address can");
+		if (lua_touserdata(L, index) != CONVERT_NULL)
+			wrong(w, "self cannot be kept or sent; its address can");
+		msgpack_write_nil(w->out);
 		break;
 	default:
-		luaL_error(L, "a %s cannot be kept or sent", luaL_typename(L, index));
+		wrong(w, "a %s cannot be kept or sent", luaL_typename(L, index));
 	}
 }
 
 void convert_write(lua_State *L, int index, struct buffer *out)
 {
-	write_value(L, lua_absindex(L, index), out, 0);
+	struct writer w;
+
+	w.L = L;
+	w.out = out;
+	w.end = buffer_length(out) + CONVERT_SIZE_MAX;
+	w.depth = 0;
+	w.charged = 0;
+	write_value(&w, lua_absindex(L, index));
 }

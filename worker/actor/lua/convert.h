@@ -1,5 +1,6 @@
 /* Values between msgpack and Lua: integers and reals stay what they are, null is
- * stage.null, empty arrays remember that they are arrays. */
+ * stage.null, empty arrays remember that they are arrays. No metamethod is called, so
+ * nothing of the user's runs. */
 #ifndef WORKER_ACTOR_LUA_CONVERT_H
 #define WORKER_ACTOR_LUA_CONVERT_H
 
@@ -11,6 +12,9 @@
 /* JSON null in tables, properties and arguments. */
 #define CONVERT_NULL NULL
 
+/* Bytes of one value: a table may hold another a thousand times, and each counts. */
+#define CONVERT_SIZE_MAX (2u << 20)
+
 /* Makes the mark of arrays in a new state. */
 void convert_open(lua_State *L);
 
@@ -18,11 +22,15 @@ void convert_open(lua_State *L);
 void convert_push(lua_State *L, struct bytes msgpack);
 void convert_push_value(lua_State *L, const struct value *v);
 
-/* Appends the value at index as msgpack; nil is null. Raises a Lua error that names the
- * place where something cannot be said in JSON: out is then undone by the caller. */
+/* Appends the value at index as msgpack; nil is null; keys are sorted, so that equal
+ * tables are written alike. Raises a Lua error that names the place where something
+ * cannot be said in JSON: out is then undone by the caller. */
 void convert_write(lua_State *L, int index, struct buffer *out);
 
 /* Marks the table at index as an array, even while it is empty. */
 void convert_mark_array(lua_State *L, int index);
+
+/* Whether it is marked so. */
+bool convert_is_array(lua_State *L, int index);
 
 #endif

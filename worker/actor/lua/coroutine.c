@@ -1,4 +1,5 @@
-/* coroutine.resume and wrap that can be interrupted from outside. */
+/* coroutine.* that can be interrupted from outside, and whose coroutines stay with the
+ * turn that was interrupted in them. */
 #include "worker/actor/lua/coroutine.h"
 
 #include <lauxlib.h>
@@ -17,22 +18,52 @@ static lua_State *target(lua_State *L, bool wrapped)
 	return co;
 }
 
+/* --- resume and wrap --- */
+
 /* The turn goes on: so does the coroutine that it was interrupted in. */
 static int on_resumed(lua_State *L, int status, lua_KContext wrapped)
 {
+	lua_State *co = target(L, wrapped);
+
 	(void)status;
-	return go_on(L, target(L, wrapped), -1, wrapped);
+	*lua_class_marks(co) &= ~LUA_CLASS_BUSY;
+	return go_on(L, co, -1, wrapped);
+}
+
+/* Runs what is to be closed in a coroutine that has ended or waits for its user. */
+static int close_pending(lua_State *co)
+{
+	lua_State *former;
+	int status;
+
+	if (*lua_class_marks(co) & LUA_CLASS_BROKEN)
+		return lua_status(co);
+	former = preempt_enter(co);
+	status = lua_resetthread(co);
+	preempt_leave(former, co);
+	return status;
+}
+
+/* A copy of what it failed with: the coroutine keeps it, for coroutine.close. */
+static void push_error_of(lua_State *L, lua_State *co)
+{
+	if (!lua_checkstack(co, 1)) {
+		lua_pushliteral(L, "stack overflow");
+		return;
+	}
+	lua_pushvalue(co, -1);
+	lua_xmove(co, L, 1);
 }
 
 static int fail(lua_State *L, lua_State *co, bool wrapped)
 {
 	if (wrapped) {
-		lua_xmove(co, L, 1);
-		lua_resetthread(co);
+		close_pending(co);
+		push_error_of(L, co);
 		return lua_error(L);
 	}
 	lua_pushboolean(L, 0);
-	lua_xmove(co, L, 1);
+	push_error_of(L, co);
 	return 2;
 }
 
@@ -51,10 +82,13 @@ static int go_on(lua_State *L, lua_State *co, int arguments, bool wrapped)
 	preempt_leave(former, co);
 	if (run)
 		run->blocked -= blocked;
-	if (status == LUA_YIELD && run && (run->preempted || run->waiting))
+	if (status == LUA_YIELD && run && (run->preempted || run->waiting)) {
+		*lua_class_marks(co) |= LUA_CLASS_BUSY;
 		return lua_yieldk(L, 0, wrapped, on_resumed);
+	}
 	if (status != LUA_OK && status != LUA_YIELD)
 		return fail(L, co, wrapped);
+	*lua_class_marks(co) &= ~LUA_CLASS_BROKEN;
 	luaL_checkstack(L, results + 1, "too many results");
 	if (!wrapped)
 		lua_pushboolean(L, 1);
@@ -62,31 +96,43 @@ static int go_on(lua_State *L, lua_State *co, int arguments, bool wrapped)
 	return results + !wrapped;
 }
 
+enum coroutine_status { RUNNING, DEAD, SUSPENDED, NORMAL };
+
+static enum coroutine_status status_of(lua_State *L, lua_State *co)
+{
+	lua_Debug ar;
+
+	if (co == L)
+		return RUNNING;
+	if (*lua_class_marks(co) & LUA_CLASS_BUSY)
+		return NORMAL;
+	if (lua_status(co) == LUA_YIELD)
+		return SUSPENDED;
+	if (lua_status(co) != LUA_OK)
+		return DEAD;
+	if (lua_getstack(co, 0, &ar))
+		return NORMAL;
+	return lua_gettop(co) == 0 ? DEAD : SUSPENDED;
+}
+
 /* Moves the arguments into a coroutine that can take them; else pushes the reason. */
 static bool hand_over(lua_State *L, lua_State *co, int arguments)
 {
-	const char *problem = NULL;
+	enum coroutine_status status = status_of(L, co);
 
-	if (lua_status(co) == LUA_OK && lua_gettop(co) == 0)
-		problem = "cannot resume dead coroutine";
-	else if (lua_status(co) != LUA_OK && lua_status(co) != LUA_YIELD)
-		problem = "cannot resume dead coroutine";
-	else if (co == L)
-		problem = "cannot resume non-suspended coroutine";
+	if (*lua_class_marks(co) & LUA_CLASS_BUSY)
+		lua_pushliteral(L, "cannot resume a coroutine of another turn");
+	else if (status == DEAD)
+		lua_pushliteral(L, "cannot resume dead coroutine");
+	else if (status != SUSPENDED)
+		lua_pushliteral(L, "cannot resume non-suspended coroutine");
 	else if (!lua_checkstack(co, arguments + 1))
-		problem = "too many arguments to resume";
-	else if (lua_status(co) == LUA_OK) {
-		lua_Debug ar;
-
-		if (lua_getstack(co, 0, &ar))
-			problem = "cannot resume non-suspended coroutine";
+		lua_pushliteral(L, "too many arguments to resume");
+	else {
+		lua_xmove(L, co, arguments);
+		return true;
 	}
-	if (problem) {
-		lua_pushstring(L, problem);
-		return false;
-	}
-	lua_xmove(L, co, arguments);
-	return true;
+	return false;
 }
 
 static int on_resume(lua_State *L)
@@ -131,20 +177,72 @@ static int on_wrap(lua_State *L)
 	return 1;
 }
 
+/* --- the rest --- */
+
+/* The thread of a turn or of a class file is no coroutine of the user's. */
+static bool is_outermost(lua_State *L)
+{
+	return L == preempt_outermost();
+}
+
 static int on_yield(lua_State *L)
 {
-	if (lua_run_now && L == lua_run_now->thread)
+	if (is_outermost(L))
 		return luaL_error(L, "attempt to yield from outside a coroutine");
 	return lua_yield(L, lua_gettop(L));
 }
 
+static int on_close(lua_State *L)
+{
+	lua_State *co = target(L, false);
+	enum coroutine_status status = status_of(L, co);
+
+	if (*lua_class_marks(co) & LUA_CLASS_BUSY)
+		return luaL_error(L, "cannot close a coroutine of another turn");
+	if (status != DEAD && status != SUSPENDED)
+		return luaL_error(L, "cannot close a %s coroutine", status == RUNNING ? "running" : "normal");
+	if (close_pending(co) == LUA_OK) {
+		lua_pushboolean(L, 1);
+		return 1;
+	}
+	lua_pushboolean(L, 0);
+	push_error_of(L, co);
+	if ((*lua_class_marks(co) & LUA_CLASS_BROKEN) == 0)
+		lua_settop(co, 0);
+	return 2;
+}
+
+static int on_status(lua_State *L)
+{
+	static const char *const names[] = { "running", "dead", "suspended", "normal" };
+
+	lua_pushstring(L, names[status_of(L, target(L, false))]);
+	return 1;
+}
+
+static int on_running(lua_State *L)
+{
+	lua_pushthread(L);
+	lua_pushboolean(L, is_outermost(L));
+	return 2;
+}
+
+static int on_isyieldable(lua_State *L)
+{
+	lua_State *co = lua_isnone(L, 1) ? L : target(L, false);
+
+	lua_pushboolean(L, lua_isyieldable(co) && !is_outermost(co));
+	return 1;
+}
+
 void coroutine_open(lua_State *L)
 {
-	static const luaL_Reg replaced[] = {
-		{ "create", on_create }, { "resume", on_resume }, { "wrap", on_wrap }, { "yield", on_yield }, { NULL, NULL },
+	static const luaL_Reg functions[] = {
+		{ "create", on_create }, { "resume", on_resume }, { "wrap", on_wrap },       { "yield", on_yield },
+		{ "close", on_close },   { "status", on_status }, { "running", on_running }, { "isyieldable", on_isyieldable },
+		{ NULL, NULL },
 	};
 
-	lua_getglobal(L, "coroutine");
-	luaL_setfuncs(L, replaced, 0);
-	lua_pop(L, 1);
+	luaL_newlib(L, functions);
+	lua_setglobal(L, "coroutine");
 }

@@ -4,7 +4,8 @@
 
 #include <lua.h>
 
-/* Replaces create, resume, wrap and yield of the coroutine library. */
+/* The library `coroutine`. As Lua 5.4 has it, but that the thread of a turn is no coroutine,
+ * and that one which a turn waits or was interrupted in is nobody else's. */
 void coroutine_open(lua_State *L);
 
 #endif

@@ -10,21 +10,43 @@
 #include "worker/actor/lua/convert.h"
 #include "worker/actor/lua/lua_class.h"
 
-static int wrong(lua_State *L, const struct class *c, const char *what, const char *name)
+/* Where the file is wrong as a whole, line 0 says so. */
+static int wrong(lua_State *L, const struct class *c, const char *format, const char *name)
 {
-	return luaL_error(L, "%s:0: %s '%s'", c->file, what, name);
+	lua_pushfstring(L, format, name);
+	return luaL_error(L, "%s:0: %s", c->file, lua_tostring(L, -1));
+}
+
+/* Raw: a metatable of the user's would run his code. Pushes the field, returns its type. */
+static int get_field(lua_State *L, int table, const char *name)
+{
+	table = lua_absindex(L, table);
+	lua_pushstring(L, name);
+	return lua_rawget(L, table);
 }
 
 /* --- properties --- */
+
+static int pack_default(lua_State *L)
+{
+	convert_write(L, 2, lua_touserdata(L, 1));
+	return 0;
+}
 
 static void read_default(lua_State *L, const struct class *c, struct property *p)
 {
 	static struct buffer packed; /* kept: a Lua error passes by without freeing */
 
 	buffer_clear(&packed);
-	convert_write(L, -1, &packed);
+	lua_pushcfunction(L, pack_default);
+	lua_pushlightuserdata(L, &packed);
+	lua_pushvalue(L, -3);
+	if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
+		lua_pushfstring(L, "%s:0: property '%s': %s", c->file, p->name, lua_tostring(L, -1));
+		lua_error(L);
+	}
 	if (value_unpack(buffer_bytes(&packed), &p->fallback) != 0)
-		wrong(L, c, "the default cannot be kept of property", p->name);
+		wrong(L, c, "property '%s': the default cannot be kept", p->name);
 	p->number = p->fallback.type == VALUE_INT    ? CLASS_INTEGER
 	            : p->fallback.type == VALUE_REAL ? CLASS_REAL
 	                                             : CLASS_ANY;
@@ -39,14 +61,15 @@ static void read_property(lua_State *L, struct class *c, struct property *p)
 		lua_pop(L, 1);
 		return;
 	}
-	lua_getfield(L, -1, "default");
+	get_field(L, -1, "default");
 	read_default(L, c, p);
 	lua_pop(L, 1);
-	lua_getfield(L, -1, "writable");
+	get_field(L, -1, "writable");
 	p->writable = lua_toboolean(L, -1);
 	lua_pop(L, 1);
-	if (lua_getfield(L, -1, "check") != LUA_TNIL) {
-		luaL_argcheck(L, lua_isfunction(L, -1), 1, "check is a function");
+	if (get_field(L, -1, "check") != LUA_TNIL) {
+		if (!lua_isfunction(L, -1))
+			wrong(L, c, "property '%s': check is a function", p->name);
 		p->checked = true;
 		lua_rawgeti(L, LUA_REGISTRYINDEX, ((struct lua_class *)c->host)->checks);
 		lua_pushvalue(L, -2);
@@ -70,12 +93,14 @@ static bool reserved(const char *name)
 static void read_names(lua_State *L, struct class *c, int table)
 {
 	for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
-		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : "?";
+		const char *name = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
 
+		if (name == NULL)
+			wrong(L, c, "%s: each has a name", "properties");
 		if (!name_valid(bytes_of(name)) || reserved(name))
-			wrong(L, c, "not a name for a property:", name);
+			wrong(L, c, "'%s' is no name for a property", name);
 		if (c->property_count == CLASS_PROPERTIES_MAX)
-			wrong(L, c, "more than 256 properties, with", name);
+			wrong(L, c, "more than 256 properties, with '%s'", name);
 		c->properties = memory_grow(c->properties, c->property_count + 1, sizeof(*c->properties));
 		c->properties[c->property_count++] = (struct property){ .name = memory_text(name) };
 	}
@@ -87,16 +112,16 @@ static void read_properties(lua_State *L, struct class *c, int class_table)
 {
 	int table;
 
-	if (lua_getfield(L, class_table, "properties") == LUA_TNIL) {
+	if (get_field(L, class_table, "properties") == LUA_TNIL) {
 		lua_pop(L, 1);
 		return;
 	}
 	if (!lua_istable(L, -1))
-		wrong(L, c, "a table of names and defaults is expected as", "properties");
+		wrong(L, c, "%s is a table of names and defaults", "properties");
 	table = lua_gettop(L);
 	read_names(L, c, table);
 	for (uint32_t i = 0; i < c->property_count; i++) {
-		lua_getfield(L, table, c->properties[i].name);
+		get_field(L, table, c->properties[i].name);
 		read_property(L, c, &c->properties[i]);
 	}
 	lua_pop(L, 1);
@@ -109,13 +134,15 @@ static void read_options(lua_State *L, struct class *c, int class_table)
 	static const char *const durabilities[] = { "commit", "async", "none" };
 	const char *durability;
 
-	lua_getfield(L, class_table, "reentrant");
+	get_field(L, class_table, "reentrant");
+	if (!lua_isnil(L, -1) && !lua_isboolean(L, -1))
+		wrong(L, c, "%s is true or false", "reentrant");
 	c->reentrant = lua_toboolean(L, -1);
-	lua_getfield(L, class_table, "version");
+	get_field(L, class_table, "version");
 	if (!lua_isnil(L, -1) && !lua_isinteger(L, -1))
-		wrong(L, c, "a whole number is expected as", "version");
+		wrong(L, c, "%s is a whole number", "version");
 	c->version = lua_tointeger(L, -1);
-	lua_getfield(L, class_table, "durability");
+	get_field(L, class_table, "durability");
 	durability = lua_isnil(L, -1) ? "commit" : lua_tostring(L, -1);
 	for (int i = 0; i < 3 && durability; i++)
 		if (strcmp(durability, durabilities[i]) == 0) {
@@ -123,7 +150,7 @@ static void read_options(lua_State *L, struct class *c, int class_table)
 			lua_pop(L, 3);
 			return;
 		}
-	wrong(L, c, "\"commit\", \"async\" or \"none\" is expected as", "durability");
+	wrong(L, c, "%s is \"commit\", \"async\" or \"none\"", "durability");
 }
 
 /* --- members --- */
@@ -162,14 +189,16 @@ static void read_member(lua_State *L, struct class *c, const char *name)
 	bool *flag = entry_flag(c, name);
 
 	if (!lua_isfunction(L, -1)) {
+		if (flag)
+			wrong(L, c, "%s is a function", name);
 		/* A field that is no function is the file's own, not the actor's. */
 		lua_pop(L, 1);
 		return;
 	}
 	if (!name_valid(bytes_of(name)) || reserved(name))
-		wrong(L, c, "not a name for a method:", name);
+		wrong(L, c, "'%s' is no name for a method", name);
 	if (class_property(c, bytes_of(name)) >= 0)
-		wrong(L, c, "a property and a method have the same name:", name);
+		wrong(L, c, "'%s' is a property and a method", name);
 	if (flag)
 		*flag = true;
 	keep(L, flag ? host->entries : host->members, name);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/memory.h"
+#include "worker/actor/lua/preempt.h"
 #include "worker/actor/lua/sandbox.h"
 
 static size_t total;
@@ -29,6 +30,17 @@ static bool within_bounds(const struct lua_heap *h, size_t n, size_t block)
 	return h->used + n + h->run_net <= h->run_base + lua_limits.turn_memory;
 }
 
+/* Lua collects all garbage after a first refusal and asks again. Where that does not help,
+ * the run ends: each further try would collect again, which no hook can interrupt. One block
+ * too large says nothing about the rest. */
+static void refuse(struct lua_heap *h, size_t block)
+{
+	if (block > LUA_CLASS_BLOCK || ++h->refusals < 2)
+		return;
+	h->starved = true;
+	preempt_starve();
+}
+
 static void *allocate(void *at, void *old, size_t old_size, size_t size)
 {
 	struct lua_heap *h = at;
@@ -42,8 +54,11 @@ static void *allocate(void *at, void *old, size_t old_size, size_t size)
 		free(old);
 		return NULL;
 	}
-	if (size > old_size && !within_bounds(h, size - old_size, size))
+	if (size > old_size && !within_bounds(h, size - old_size, size)) {
+		refuse(h, size);
 		return NULL;
+	}
+	h->refusals = 0;
 	new = realloc(old, size);
 	if (new == NULL)
 		return NULL;
@@ -92,6 +107,7 @@ struct lua_class *lua_class_new(struct lua_sources *sources)
 	if (c->state == NULL)
 		abort(); /* no bound is enforced yet: the machine has no memory */
 	lua_atpanic(c->state, panic);
+	*lua_class_marks(c->state) = 0; /* threads begin with a copy of it */
 	lua_gc(c->state, LUA_GCINC, 200, 100, 13);
 	lua_pushlightuserdata(c->state, c);
 	lua_rawsetp(c->state, LUA_REGISTRYINDEX, &class_key);

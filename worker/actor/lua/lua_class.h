@@ -23,6 +23,8 @@ struct lua_sources {
 struct lua_heap {
 	size_t used;     /* bytes of this state */
 	bool enforced;
+	bool starved;    /* a bound was met even after a collection: the run is to end */
+	unsigned refusals; /* in a row; the collector runs after the first */
 	size_t run_base; /* `used` when the slice began */
 	size_t run_net;  /* net bytes of the run's earlier slices */
 };
@@ -33,7 +35,7 @@ struct lua_class {
 	lua_State *state;
 	struct lua_heap heap;
 	struct lua_sources *sources;
-	int members;  /* registry: name -> property index, method or constant */
+	int members;  /* registry: name -> property index or method */
 	int entries;  /* registry: create, activate, migrate */
 	int checks;   /* registry: property name -> check function */
 	lua_State *pool[LUA_CLASS_POOL];
@@ -59,6 +61,16 @@ struct lua_run {
 /* The run whose code runs right now, NULL where none does. */
 extern struct lua_run *lua_run_now;
 extern struct host_limits lua_limits;
+
+/* What is known of a thread, in its extra space. */
+#define LUA_CLASS_BUSY 1u   /* a coroutine that a turn waits or was interrupted in */
+#define LUA_CLASS_BROKEN 2u /* the hook has raised an error in it: if that ended it, no hook
+                             * is ever called in it again, so nothing may run in it */
+
+static inline uintptr_t *lua_class_marks(lua_State *thread)
+{
+	return lua_getextraspace(thread);
+}
 
 /* Every class state belongs to the class at its registry's LUA_CLASS_KEY. */
 struct lua_class *lua_class_of(lua_State *L);

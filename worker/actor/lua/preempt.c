@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <lauxlib.h>
+#include <limits.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,20 +13,30 @@
 #include "worker/actor/lua/lua_class.h"
 
 #define TICK_NS 1000000
-#define IDLE_TICKS 100     /* without a slice, until the timer rests: it would wake the loop */
+#define IDLE_TICKS 100      /* without a slice, until the timer rests: it would wake the loop */
 #define C_BUDGET_NS 2000000 /* for code that cannot yield, before errors end it */
+#define C_COUNT 1000        /* instructions between looks at the clock meanwhile */
+
+enum mode {
+	MODE_RUN,  /* it is set aside where that is possible */
+	MODE_LAST, /* errors at once */
+	MODE_LOAD, /* errors after load_until */
+};
 
 static struct {
 	timer_t timer;
 	bool made;
 	volatile sig_atomic_t ticking;
-	lua_State *volatile thread;  /* whose code runs now; NULL: nobody's */
-	volatile unsigned slice;     /* counts slices */
-	unsigned seen_slice;         /* by the last tick */
+	lua_State *volatile thread; /* whose code runs now; NULL: nobody's */
+	lua_State *outermost;       /* the slice began on it */
+	volatile unsigned slice;    /* counts slices */
+	unsigned seen_slice;        /* by the last tick */
 	unsigned idle;
-	uint64_t stuck_since;        /* ns: the hook has found it cannot yield; 0: it could */
-	bool last;                   /* no yields: errors at once */
-	uint64_t load_until;         /* ns */
+	enum mode mode;
+	int budget;                 /* instructions, by turn_budget; 0: by time */
+	bool starved;
+	uint64_t stuck_since;       /* ns: the hook has found it cannot yield; 0: it could */
+	uint64_t load_until;        /* ns */
 } state;
 
 static void hook(lua_State *L, lua_Debug *ar);
@@ -55,42 +65,74 @@ static void on_tick(int signal)
 	errno = saved;
 }
 
-/* Inside a C call that cannot yield (`__tostring`, `__close`): it gets a little longer, then
- * an error at every instruction until it is out, which beats nested pcall. */
+/* --- the hook --- */
+
+/* At every instruction from now on, until it is out: that beats nested pcall. */
+static void force_out(lua_State *L, const char *why)
+{
+	if (lua_gethookcount(L) != 1)
+		lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+	*lua_class_marks(L) |= LUA_CLASS_BROKEN;
+	luaL_error(L, "%s", why);
+}
+
+/* Inside a C call that cannot yield (`__tostring`, `__close`): it gets a little longer. */
 static void no_yield(lua_State *L)
 {
 	uint64_t now = clock_now_ns();
 
 	if (state.stuck_since == 0)
 		state.stuck_since = now;
-	if (!state.last && now - state.stuck_since < C_BUDGET_NS) {
-		lua_sethook(L, hook, LUA_MASKCOUNT, 1000);
-		return;
-	}
-	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
-	luaL_error(L, "it takes too long where it cannot be set aside");
+	if (now - state.stuck_since < C_BUDGET_NS)
+		lua_sethook(L, hook, LUA_MASKCOUNT, C_COUNT);
+	else
+		force_out(L, "it takes too long where it cannot be set aside");
 }
 
 static void hook(lua_State *L, lua_Debug *ar)
 {
 	(void)ar;
-	if (state.last || lua_run_now == NULL || lua_run_now->blocked || !lua_isyieldable(L)) {
+	if (state.starved) {
+		force_out(L, "not enough memory");
+	} else if (state.mode == MODE_LOAD) {
+		if (clock_now_ns() > state.load_until)
+			force_out(L, "the file takes too long to load");
+	} else if (state.mode == MODE_LAST) {
+		force_out(L, "it takes too long to be closed");
+	} else if (lua_run_now == NULL || lua_run_now->blocked || !lua_isyieldable(L)) {
 		no_yield(L);
-		return;
+	} else {
+		state.stuck_since = 0;
+		lua_run_now->preempted = true;
+		lua_yield(L, 0);
 	}
-	state.stuck_since = 0;
-	lua_run_now->preempted = true;
-	lua_yield(L, 0);
 }
 
-/* The count hook of turn_budget, which stays; else none. */
+/* What a thread has while no tick has armed it: nothing, but to count instructions where
+ * turn_budget or a class file's loading wants it. */
 static void set_resting_hook(lua_State *L)
 {
-	if (lua_limits.turn_budget > 0)
-		lua_sethook(L, hook, LUA_MASKCOUNT, (int)lua_limits.turn_budget);
-	else
+	if (state.starved)
+		lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+	else if (state.mode == MODE_LOAD)
+		lua_sethook(L, hook, LUA_MASKCOUNT, C_COUNT);
+	else if (state.budget > 0)
+		lua_sethook(L, hook, LUA_MASKCOUNT, state.budget);
+	else if (lua_gethook(L))
 		lua_sethook(L, NULL, 0, 0);
 }
+
+void preempt_starve(void)
+{
+	lua_State *L = state.thread;
+
+	if (L == NULL)
+		return;
+	state.starved = true;
+	lua_sethook(L, hook, LUA_MASKCOUNT, 1);
+}
+
+/* --- life --- */
 
 int preempt_init(void)
 {
@@ -112,23 +154,57 @@ void preempt_fini(void)
 	state.ticking = 0;
 }
 
-void preempt_begin(lua_State *thread)
+/* --- slices --- */
+
+static void begin(lua_State *thread, enum mode mode)
 {
+	state.mode = mode;
+	state.starved = false;
 	set_resting_hook(thread);
 	state.stuck_since = 0;
 	state.idle = 0;
 	state.slice++;
+	state.outermost = thread;
 	state.thread = thread;
 	if (!state.ticking && state.made)
 		set_timer(TICK_NS);
 }
 
-void preempt_end(lua_State *thread)
+/* Lua swallows the first count of a thread that was set aside in its hook, so there half
+ * the count makes the whole. */
+void preempt_begin(lua_State *thread, bool again)
 {
+	int budget = lua_limits.turn_budget < INT_MAX ? (int)lua_limits.turn_budget : INT_MAX;
+
+	state.budget = again && budget > 1 ? budget / 2 : budget;
+	begin(thread, MODE_RUN);
+}
+
+void preempt_begin_last(lua_State *thread)
+{
+	begin(thread, MODE_LAST);
+}
+
+void preempt_begin_load(lua_State *thread, unsigned milliseconds)
+{
+	state.load_until = clock_now_ns() + (uint64_t)milliseconds * 1000000;
+	begin(thread, MODE_LOAD);
+}
+
+void preempt_end(void)
+{
+	lua_State *thread = state.outermost;
+
 	state.thread = NULL;
-	state.last = false;
+	state.outermost = NULL;
+	state.starved = false;
 	if (lua_gethook(thread))
 		lua_sethook(thread, NULL, 0, 0);
+}
+
+lua_State *preempt_outermost(void)
+{
+	return state.outermost;
 }
 
 lua_State *preempt_enter(lua_State *thread)
@@ -143,36 +219,12 @@ lua_State *preempt_enter(lua_State *thread)
 void preempt_leave(lua_State *former, lua_State *left)
 {
 	/* What was armed for the inner thread is meant for the outer one too. */
-	if (lua_limits.turn_budget == 0 && lua_gethook(left)) {
+	if (state.budget == 0 && state.mode != MODE_LOAD && lua_gethook(left)) {
 		lua_sethook(left, NULL, 0, 0);
 		if (former)
 			lua_sethook(former, hook, LUA_MASKCOUNT, 1);
 	}
 	state.thread = former;
-}
-
-void preempt_begin_last(lua_State *thread)
-{
-	preempt_begin(thread);
-	state.last = true;
-}
-
-static void load_hook(lua_State *L, lua_Debug *ar)
-{
-	(void)ar;
-	if (clock_now_ns() > state.load_until) {
-		lua_sethook(L, load_hook, LUA_MASKCOUNT, 1);
-		luaL_error(L, "the file takes too long to load");
-	}
-}
-
-void preempt_begin_load(lua_State *thread, unsigned milliseconds)
-{
-	state.load_until = clock_now_ns() + (uint64_t)milliseconds * 1000000;
-	lua_sethook(thread, load_hook, LUA_MASKCOUNT, 10000);
-}
-
-void preempt_end_load(lua_State *thread)
-{
-	lua_sethook(thread, NULL, 0, 0);
+	if (state.starved && former)
+		lua_sethook(former, hook, LUA_MASKCOUNT, 1);
 }

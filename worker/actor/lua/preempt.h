@@ -8,24 +8,29 @@
 #define WORKER_ACTOR_LUA_PREEMPT_H
 
 #include <lua.h>
+#include <stdbool.h>
 
 int preempt_init(void);
 void preempt_fini(void);
 
-/* A slice of a run begins on this thread, and ends. */
-void preempt_begin(lua_State *thread);
-void preempt_end(lua_State *thread);
+/* A slice of a run begins on this thread, and ends. again: the last one was set aside. */
+void preempt_begin(lua_State *thread, bool again);
+void preempt_end(void);
+
+/* A last slice: it is never set aside, but ended by errors from its second tick on. */
+void preempt_begin_last(lua_State *thread);
+
+/* A class file is loaded: errors end it once it has lasted so long. */
+void preempt_begin_load(lua_State *thread, unsigned milliseconds);
+
+/* The thread that the slice began on, NULL between slices. */
+lua_State *preempt_outermost(void);
 
 /* Code goes on inside a user's coroutine, and comes back: what was running before. */
 lua_State *preempt_enter(lua_State *thread);
 void preempt_leave(lua_State *former, lua_State *left);
 
-/* While code runs that may not go on for long (a run is given up, `__close` runs): an
- * error is raised at its first instruction beyond the present tick. */
-void preempt_begin_last(lua_State *thread);
-
-/* While a class file is loaded: an error once it has lasted so long. */
-void preempt_begin_load(lua_State *thread, unsigned milliseconds);
-void preempt_end_load(lua_State *thread);
+/* The run under way has used its memory up: errors end it. Called by the allocator. */
+void preempt_starve(void);
 
 #endif

@@ -22,6 +22,8 @@ static const struct host_file *find(lua_State *L, const char *name)
 		if (path[i] == '.')
 			path[i] = '/';
 	memcpy(path + length, ".lua", sizeof(".lua"));
+	if (strchr(path, '/') == NULL)
+		luaL_error(L, "'%s' is no module: modules belong in a folder, as in require \"lib.%s\"", name, name);
 	for (size_t i = 0; i < sources->count; i++)
 		if (bytes_equal(sources->files[i].path, bytes_of(path)))
 			return &sources->files[i];
@@ -29,32 +31,42 @@ static const struct host_file *find(lua_State *L, const char *name)
 	return NULL;
 }
 
-/* upvalue 1: the modules that have been loaded; `false`: is being loaded */
+/* upvalue 1: the modules that have been loaded; LOADING: is being loaded */
+#define LOADING ((void *)&loading)
+static char loading;
+
+static void remember(lua_State *L, int value)
+{
+	lua_pushvalue(L, value);
+	lua_setfield(L, lua_upvalueindex(1), lua_tostring(L, 1));
+}
+
 static int on_require(lua_State *L)
 {
 	const char *name = luaL_checkstring(L, 1);
 	const struct host_file *file;
 
 	lua_settop(L, 1);
-	if (lua_getfield(L, lua_upvalueindex(1), name) == LUA_TBOOLEAN && !lua_toboolean(L, -1))
+	lua_getfield(L, lua_upvalueindex(1), name);
+	if (lua_touserdata(L, 2) == LOADING)
 		return luaL_error(L, "module '%s' requires itself", name);
-	if (!lua_isnil(L, -1))
+	if (!lua_isnil(L, 2))
 		return 1;
-	lua_pop(L, 1);
 	file = find(L, name);
 	lua_pushfstring(L, "=%s", file->path.data);
 	if (luaL_loadbufferx(L, file->source.data, file->source.len, lua_tostring(L, -1), "t") != LUA_OK)
 		return lua_error(L);
-	lua_pushboolean(L, 0);
-	lua_setfield(L, lua_upvalueindex(1), name);
+	lua_pushlightuserdata(L, LOADING);
+	remember(L, -1);
+	lua_pop(L, 1);
 	lua_pushvalue(L, 1);
-	lua_call(L, 1, 1);
-	if (lua_isnil(L, -1)) {
-		lua_pop(L, 1);
-		lua_pushboolean(L, 1);
+	if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
+		remember(L, 2); /* nil: it may be tried again */
+		return lua_error(L);
 	}
-	lua_pushvalue(L, -1);
-	lua_setfield(L, lua_upvalueindex(1), name);
+	if (lua_isnil(L, -1))
+		lua_pushboolean(L, 1);
+	remember(L, -1);
 	return 1;
 }
 

@@ -6,9 +6,11 @@
 
 #include "common/memory.h"
 #include "proto/msgpack.h"
-#include "worker/actor/lua/api.h"
 #include "worker/actor/lua/convert.h"
+#include "worker/actor/lua/failure.h"
 #include "worker/actor/lua/preempt.h"
+
+#define REPORT_MAX 4000 /* bytes of a traceback */
 
 /* What the last outcome's slices point to. */
 static struct buffer result, details, report;
@@ -54,10 +56,20 @@ static void take_thread(struct lua_run *run)
 	run->thread_ref = luaL_ref(c->state, LUA_REGISTRYINDEX);
 }
 
+/* Nothing runs in it again, not even what was to be closed. */
+static void drop_thread(struct lua_run *run)
+{
+	luaL_unref(run->class->state, LUA_REGISTRYINDEX, run->thread_ref);
+	run->thread = NULL;
+}
+
 static void give_thread(struct lua_run *run)
 {
 	struct lua_class *c = run->class;
 
+	if (run->thread == NULL)
+		return;
+	*lua_class_marks(run->thread) = 0;
 	lua_settop(run->thread, 0);
 	if (c->pooled == LUA_CLASS_POOL) {
 		luaL_unref(c->state, LUA_REGISTRYINDEX, run->thread_ref);
@@ -81,6 +93,8 @@ static void enter(struct lua_run *run)
 	struct lua_heap *h = &run->class->heap;
 
 	h->enforced = true;
+	h->starved = false;
+	h->refusals = 0;
 	h->run_base = h->used;
 	h->run_net = run->net;
 	lua_run_now = run;
@@ -97,18 +111,13 @@ static void leave(struct lua_run *run)
 
 /* --- outcomes --- */
 
-struct encoding {
-	struct lua_run *run;
-	int status;
-};
-
 /* Runs protected, with the thread's first result on top. */
 static int encode_result(lua_State *L)
 {
-	struct encoding *e = lua_touserdata(L, 1);
+	const struct lua_run *run = lua_touserdata(L, 1);
 
 	buffer_clear(&result);
-	if (e->run->entry == HOST_CHECK)
+	if (run->entry == HOST_CHECK)
 		msgpack_write_bool(&result, lua_toboolean(L, 2));
 	else
 		convert_write(L, 2, &result);
@@ -116,17 +125,19 @@ static int encode_result(lua_State *L)
 }
 
 /* `players.lua:12: text` without its position. */
-static struct bytes without_position(const char *text)
+static struct bytes without_position(struct bytes text)
 {
-	const char *colon = strstr(text, ".lua:");
+	const char *colon = memmem(text.data, text.len, ".lua:", 5);
+	const char *end = text.data + text.len;
 
-	if (colon && strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./") >= (size_t)(colon - text)) {
-		const char *end = colon + 5 + strspn(colon + 5, "0123456789");
-
-		if (end[0] == ':' && end[1] == ' ')
-			return bytes_of(end + 2);
-	}
-	return bytes_of(text);
+	if (colon == NULL || memchr(text.data, ' ', (size_t)(colon - text.data)))
+		return text;
+	colon += 5;
+	while (colon < end && *colon >= '0' && *colon <= '9')
+		colon++;
+	if (end - colon < 2 || colon[0] != ':' || colon[1] != ' ')
+		return text;
+	return (struct bytes){ colon + 2, (size_t)(end - colon - 2) };
 }
 
 static void write_details(const char *code, struct bytes message)
@@ -139,21 +150,22 @@ static void write_details(const char *code, struct bytes message)
 	msgpack_write_str(&details, message);
 }
 
-/* Runs protected: the error at 2, its traceback at 3. */
+/* Runs protected: the error at 2, its thread at 3. */
 static int encode_error(lua_State *L)
 {
 	size_t length;
-	const char *text;
+	const char *trace;
 
 	buffer_clear(&report);
 	buffer_clear(&details);
-	if (api_write_error(L, 2, &details))
+	if (failure_write(L, 2, &details))
 		return 0;
-	text = luaL_tolstring(L, 2, &length);
-	write_details("error", without_position(text));
-	buffer_append(&report, text, length);
+	failure_text(L, 2, &report);
+	write_details("error", without_position(buffer_bytes(&report)));
+	luaL_traceback(L, lua_tothread(L, 3), NULL, 0);
+	trace = lua_tolstring(L, -1, &length);
 	buffer_append_text(&report, "\n");
-	buffer_append_text(&report, luaL_optstring(L, 3, ""));
+	buffer_append(&report, trace, length < REPORT_MAX ? length : REPORT_MAX);
 	return 0;
 }
 
@@ -172,33 +184,52 @@ static enum host_status fail_plainly(const char *code, const char *message, stru
 	return failed(ret);
 }
 
+/* The error on top of the class's stack, popped: one of the host's own making. */
+static enum host_status fail_with_error(lua_State *L, struct host_outcome *ret)
+{
+	buffer_clear(&report);
+	failure_text(L, -1, &report);
+	write_details("error", without_position(buffer_bytes(&report)));
+	lua_pop(L, 1);
+	return failed(ret);
+}
+
+/* Closes what was to be closed: the user's code, which gets no more than a tick. */
+static void close_thread(struct lua_run *run)
+{
+	lua_State *thread = run->thread;
+
+	if (*lua_class_marks(thread) & LUA_CLASS_BROKEN) {
+		drop_thread(run);
+		return;
+	}
+	enter(run);
+	preempt_begin_last(thread);
+	lua_resetthread(thread);
+	preempt_end();
+	leave(run);
+	if (*lua_class_marks(thread) & LUA_CLASS_BROKEN)
+		drop_thread(run);
+}
+
 /* The thread has ended with an error, which is on top of its stack. */
 static enum host_status on_error(struct lua_run *run, int status, struct host_outcome *ret)
 {
 	lua_State *L = run->class->state, *thread = run->thread;
-	struct encoding e = { run, status };
 	enum host_status outcome;
 
-	if (status == LUA_ERRMEM) {
-		outcome = fail_plainly("memory", "the turn needs more memory than [actors] turn_memory allows", ret);
+	if (status == LUA_ERRMEM || run->class->heap.starved) {
+		outcome = fail_plainly("memory", "the turn needs more memory than it may have", ret);
 	} else {
 		lua_pushcfunction(L, encode_error);
-		lua_pushlightuserdata(L, &e);
+		lua_pushlightuserdata(L, run);
+		if (lua_checkstack(thread, 1))
+			lua_pushvalue(thread, -1); /* its own is for what closes */
 		lua_xmove(thread, L, 1);
-		luaL_traceback(L, thread, NULL, 0);
-		if (lua_pcall(L, 3, 0, 0) != LUA_OK) {
-			lua_pop(L, 1);
-			outcome = fail_plainly("error", "an error whose object cannot be told", ret);
-		} else {
-			outcome = failed(ret);
-		}
+		lua_rawgeti(L, LUA_REGISTRYINDEX, run->thread_ref);
+		outcome = lua_pcall(L, 3, 0, 0) == LUA_OK ? failed(ret) : fail_with_error(L, ret);
 	}
-	/* Closes what was to be closed: user code, which gets no more than a tick. */
-	preempt_begin_last(thread);
-	lua_run_now = run;
-	lua_resetthread(thread);
-	lua_run_now = NULL;
-	preempt_end(thread);
+	close_thread(run);
 	end(run);
 	return outcome;
 }
@@ -206,26 +237,20 @@ static enum host_status on_error(struct lua_run *run, int status, struct host_ou
 static enum host_status on_done(struct lua_run *run, int results, struct host_outcome *ret)
 {
 	lua_State *L = run->class->state;
-	struct encoding e = { run, LUA_OK };
 	enum host_status outcome = HOST_DONE;
 
 	lua_pushcfunction(L, encode_result);
-	lua_pushlightuserdata(L, &e);
+	lua_pushlightuserdata(L, run);
 	if (results > 0) {
 		lua_settop(run->thread, lua_gettop(run->thread) - results + 1);
 		lua_xmove(run->thread, L, 1);
 	} else {
 		lua_pushnil(L);
 	}
-	if (lua_pcall(L, 2, 0, 0) != LUA_OK) {
-		buffer_clear(&report);
-		buffer_printf(&report, "the returned value: %s", lua_tostring(L, -1));
-		write_details("error", bytes_of(lua_tostring(L, -1)));
-		lua_pop(L, 1);
-		outcome = failed(ret);
-	} else {
+	if (lua_pcall(L, 2, 0, 0) != LUA_OK)
+		outcome = fail_with_error(L, ret);
+	else
 		*ret = (struct host_outcome){ .result = buffer_bytes(&result) };
-	}
 	end(run);
 	return outcome;
 }
@@ -233,12 +258,13 @@ static enum host_status on_done(struct lua_run *run, int results, struct host_ou
 static enum host_status slice(struct lua_run *run, int arguments, struct host_outcome *ret)
 {
 	int results = 0, status;
+	bool again = run->preempted;
 
 	run->preempted = false;
 	enter(run);
-	preempt_begin(run->thread);
+	preempt_begin(run->thread, again);
 	status = lua_resume(run->thread, run->class->state, arguments, &results);
-	preempt_end(run->thread);
+	preempt_end();
 	leave(run);
 	if (status == LUA_YIELD)
 		return run->preempted ? HOST_PREEMPTED : HOST_WAITING;
@@ -302,10 +328,8 @@ enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct 
 	turn->host_state = run;
 	take_thread(run);
 	if (lua_class_protect(run->class->state, push_call, &p) != LUA_OK) {
-		lua_State *L = run->class->state;
-		enum host_status outcome = fail_plainly("error", lua_tostring(L, -1), ret);
+		enum host_status outcome = fail_with_error(run->class->state, ret);
 
-		lua_pop(L, 1);
 		end(run);
 		return outcome;
 	}
@@ -326,10 +350,7 @@ void lua_run_abort(struct turn *turn)
 
 	if (run == NULL)
 		return;
-	preempt_begin_last(run->thread);
-	lua_run_now = run;
-	lua_resetthread(run->thread);
-	lua_run_now = NULL;
-	preempt_end(run->thread);
+	/* The thread is left to the collector: to close it would run code of the user's. */
+	drop_thread(run);
 	end(run);
 }

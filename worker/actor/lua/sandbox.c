@@ -199,8 +199,7 @@ static void guard(lua_State *L, const char *library, const char *name, lua_CFunc
 
 static const luaL_Reg libraries[] = {
 	{ "_G", luaopen_base },     { "table", luaopen_table }, { "string", luaopen_string },
-	{ "math", luaopen_math },   { "utf8", luaopen_utf8 },   { "coroutine", luaopen_coroutine },
-	{ NULL, NULL },
+	{ "math", luaopen_math },   { "utf8", luaopen_utf8 },   { NULL, NULL },
 };
 
 static const char *const removed[] = { "dofile", "loadfile", "print", "warn", NULL };

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/nearest.h"
 #include "worker/actor/lua/convert.h"
 #include "worker/actor/lua/lua_class.h"
 
@@ -60,6 +61,43 @@ static void push_parameters(lua_State *L, const struct turn *t)
 	}
 }
 
+struct guess {
+	struct bytes word;
+	const char *nearest;
+	size_t distance;
+};
+
+static void consider(struct guess *g, const char *name)
+{
+	size_t distance = nearest_distance(g->word, bytes_of(name));
+
+	if (distance < g->distance) {
+		g->distance = distance;
+		g->nearest = name;
+	}
+}
+
+/* Raises an error for the key at 2, with the name that may have been meant: methods are
+ * considered where reading could have meant one. */
+static int unknown(lua_State *L, const struct class *c, bool methods)
+{
+	const char *what = methods ? "no property or method" : "no property";
+	const char *use = methods ? "" : " to assign";
+	struct guess g = { .nearest = NULL };
+
+	if (lua_type(L, 2) != LUA_TSTRING)
+		return luaL_error(L, "%s has %s of a %s%s", c->name, what, luaL_typename(L, 2), use);
+	g.word.data = lua_tolstring(L, 2, &g.word.len);
+	g.distance = nearest_limit(g.word);
+	for (uint32_t i = 0; i < c->property_count; i++)
+		consider(&g, c->properties[i].name);
+	for (lua_pushnil(L); methods && lua_next(L, lua_upvalueindex(1)); lua_pop(L, 1))
+		consider(&g, lua_tostring(L, -2));
+	if (g.nearest)
+		return luaL_error(L, "%s has %s '%s'%s (is it '%s'?)", c->name, what, g.word.data, use, g.nearest);
+	return luaL_error(L, "%s has %s '%s'%s", c->name, what, g.word.data, use);
+}
+
 /* upvalue 1: the members of the class */
 static int on_index(lua_State *L)
 {
@@ -69,7 +107,7 @@ static int on_index(lua_State *L)
 	lua_settop(L, 2);
 	lua_pushvalue(L, 2);
 	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) {
-		/* Properties are the integers among the members: constants are boxed. */
+		/* Properties are the integers among the members. */
 		if (!lua_isinteger(L, 3))
 			return 1;
 		convert_push_value(L, turn_property(run->turn, (unsigned)lua_tointeger(L, 3)));
@@ -86,9 +124,8 @@ static int on_index(lua_State *L)
 		push_parameters(L, run->turn);
 		return 1;
 	}
-	return luaL_error(L, "%s has no property or method '%s'", run->turn->class->name, luaL_tolstring(L, 2, NULL));
+	return unknown(L, run->turn->class, true);
 }
-
 
 /* The value on top as a slot takes it. */
 static int assign(lua_State *L, struct lua_run *run, unsigned index)
@@ -120,14 +157,16 @@ static int on_newindex(lua_State *L)
 	lua_settop(L, 3);
 	lua_pushvalue(L, 2);
 	lua_rawget(L, lua_upvalueindex(1));
-	name = luaL_tolstring(L, 2, NULL);
 	if (!lua_isinteger(L, 4))
-		return luaL_error(L, "%s has no property '%s' to assign", run->turn->class->name, name);
+		return unknown(L, run->turn->class, false);
+	name = lua_tostring(L, 2);
 	if (lua_isnil(L, 3))
 		return luaL_error(L, "property '%s' cannot be nil; stage.null says that there is no value", name);
 	r = assign(L, run, (unsigned)lua_tointeger(L, 4));
-	if (r == -EDOM)
+	if (r == -EDOM && run->turn->class->properties[lua_tointeger(L, 4)].number == CLASS_INTEGER)
 		return luaL_error(L, "property '%s' takes whole numbers as its default does", name);
+	if (r == -EDOM)
+		return luaL_error(L, "property '%s' takes reals as its default does, and none is this number", name);
 	if (r == -EDQUOT)
 		return luaL_error(L, "property '%s': the actor's properties would take more than [actors] stored", name);
 	if (r < 0)
