@@ -1,6 +1,6 @@
 /* Owns the guess which admin command a mistyped word was meant to be. */
 #include "proto/admin.h"
-#include "proto/nearest.h"
+#include "common/nearest.h"
 
 const char *admin_nearest(struct bytes word)
 {

@@ -4,7 +4,7 @@
 #include <ctype.h>
 #include <stdio.h>
 
-#include "proto/nearest.h"
+#include "common/nearest.h"
 
 #define SHOWN_MAX 64 /* bytes of a word that are shown */
 

@@ -1,6 +1,6 @@
 /* How far two words are from each other, for guesses at what a mistyped one meant. */
-#ifndef PROTO_NEAREST_H
-#define PROTO_NEAREST_H
+#ifndef COMMON_NEAREST_H
+#define COMMON_NEAREST_H
 
 #include "common/bytes.h"
 

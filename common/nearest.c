@@ -1,5 +1,5 @@
 /* The edit distance of two words. */
-#include "proto/nearest.h"
+#include "common/nearest.h"
 
 #include <ctype.h>
 #include <stdint.h>
