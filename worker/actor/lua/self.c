@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "proto/nearest.h"
+#include "common/nearest.h"
 #include "worker/actor/lua/convert.h"
 #include "worker/actor/lua/lua_class.h"
 
