@@ -73,24 +73,37 @@ static void close_later(struct session *s)
 	ev_feed_event(gateway.loop, &gateway.acceptor, EV_CUSTOM);
 }
 
-/* What is written is counted; past the bound the reader is too slow to be served. */
+/* The reader is too slow to be served. What it has not been sent is dropped, but for the
+ * line it is in the middle of, and the reason; it may still take those. */
+static void mute(struct session *s)
+{
+	struct bytes rest = buffer_bytes(&s->out);
+	const char *end = memchr(rest.data, '\n', rest.len);
+
+	log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", rest.len));
+	s->out.tail = s->out.head + (size_t)(end + 1 - rest.data);
+	client_format(&(struct client_line){ .word = "bye", .code = ERROR_SLOW }, &s->out);
+	s->muted = true;
+	if (s->state == SESSION_OPEN)
+		session_finish(s);
+}
+
+/* What is written is counted, and bounded. */
 static void wrote(struct session *s, size_t before)
 {
 	gateway.counters.bytes_out += buffer_length(&s->out) - before;
 	if (before == 0)
 		s->progress_at = gateway.now_ms;
 	mark_dirty(s);
-	if (buffer_length(&s->out) > gateway.config->client.output && s->state != SESSION_CLOSING) {
-		log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", buffer_length(&s->out)));
-		close_later(s);
-	}
+	if (buffer_length(&s->out) > gateway.config->client.output)
+		mute(s);
 }
 
 void session_send(struct session *s, const struct client_line *line)
 {
 	size_t before = buffer_length(&s->out);
 
-	if (s->state == SESSION_CLOSING)
+	if (s->state == SESSION_CLOSING || s->muted)
 		return;
 	if (line->code != ERROR_NONE)
 		gateway.counters.errors[line->code]++;
@@ -102,7 +115,7 @@ void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
 {
 	size_t before = buffer_length(&s->out);
 
-	if (s->state == SESSION_CLOSING)
+	if (s->state == SESSION_CLOSING || s->muted)
 		return;
 	buffer_append_bytes(&s->out, id);
 	buffer_append_bytes(&s->out, tail);
@@ -140,6 +153,10 @@ static void flush(struct session *s)
 	}
 	buffer_trim(&s->out);
 	set_stalled(s, buffer_length(&s->out) > 0);
+	if (s->muted && !s->is_stalled) {
+		close_later(s);
+		return;
+	}
 	watch_socket(s);
 	if (!session_is_slow(s) && !TAILQ_EMPTY(&s->behind))
 		watch_catch_up(s);
@@ -297,7 +314,7 @@ void session_end(struct session *s, enum error_code code)
 
 static void end_if_finished(struct session *s)
 {
-	if (s->state != SESSION_FINISHING || !TAILQ_EMPTY(&s->pendings))
+	if (s->state != SESSION_FINISHING || s->muted || !TAILQ_EMPTY(&s->pendings))
 		return;
 	if (gateway.draining)
 		session_end(s, ERROR_SHUTDOWN);
@@ -386,9 +403,9 @@ void session_check_time(struct gateway *g, uint64_t now)
 
 	TAILQ_FOREACH (s, &g->stalled, stalled_next)
 		if (s->state != SESSION_CLOSING && s->progress_at + g->config->client.stall < now) {
-			log_info("slow client disconnected", F_TEXT("peer", s->peer),
-			         F_UINT("unread", buffer_length(&s->out)));
-			session_end(s, ERROR_SLOW);
+			if (!s->muted)
+				mute(s);
+			close_later(s);
 		}
 	if (idle == 0)
 		return;

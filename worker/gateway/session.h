@@ -38,6 +38,7 @@ struct session {
 	bool is_dirty, is_stalled, is_paused;
 	bool greeted;      /* its first line has been seen */
 	bool discarding;   /* the rest of a line that is too long */
+	bool muted;        /* too slow: it is sent its farewell and nothing more */
 	unsigned bad_lines; /* consecutive */
 	unsigned inflight;
 	uint64_t number;   /* of this connection, for admins */
