@@ -61,7 +61,7 @@ static void on_gateway_lost(struct link *link, int error)
 	struct peer *peer = link->owner;
 
 	if (!peer->worker->draining)
-		log_warn("a gateway's link is lost", -error, F_UINT("gateway", peer->index));
+		log_info("a gateway's link ended", F_UINT("gateway", peer->index), F_INT("errno", -error));
 	drop_link(peer);
 	forget_gateway(peer->worker, peer);
 }

@@ -125,6 +125,17 @@ static void take_mail(struct worker *w, struct actor *a)
 	verb_run(w, a, m);
 }
 
+/* More would only pile up: commits under way, or replies that a gateway does not take. */
+static bool is_held_up(const struct worker *w)
+{
+	if (storage_full(&w->storage))
+		return true;
+	for (uint32_t i = 0; i < w->gateway_count; i++)
+		if (w->gateways[i].link && link_full(w->gateways[i].link))
+			return true;
+	return false;
+}
+
 /* Every actor ready now gets one message, then those that became ready meanwhile. */
 static void take_all_mail(struct worker *w)
 {
@@ -135,7 +146,7 @@ static void take_all_mail(struct worker *w)
 	end = w->now_ns + SCHEDULE_TURN_NS;
 	do {
 		take_loopback(w);
-		while ((a = TAILQ_FIRST(&w->ready)) != NULL && !storage_full(&w->storage)) {
+		while ((a = TAILQ_FIRST(&w->ready)) != NULL && !is_held_up(w)) {
 			take_mail(w, a);
 			w->now_ns = clock_now_ns();
 			if (w->now_ns >= end)
@@ -154,5 +165,5 @@ bool schedule_run(struct worker *w)
 		run_slice(w, t);
 	storage_flush(&w->storage);
 	return buffer_length(&w->loopback) > 0 || !TAILQ_EMPTY(&w->preempted) ||
-	       (!TAILQ_EMPTY(&w->ready) && !storage_full(&w->storage));
+	       (!TAILQ_EMPTY(&w->ready) && !is_held_up(w));
 }
