@@ -234,6 +234,8 @@ static void test_destroy_and_log(void **state)
 	world_run("stage.log('warn', 'plain')");
 	assert_string_equal(world_asked(), "log 2  plain \n");
 	assert_non_null(strstr(world_run("stage.log('loud', 'x')"), "app {\"code\":\"error\""));
+	assert_non_null(strstr(world_run("stage.log('info', ('x'):rep(5000))"), "at most 4 KB"));
+	assert_non_null(strstr(world_run("stage.log('info', 'x', { y = ('x'):rep(5000) })"), "at most 4 KB"));
 }
 
 /* --- facts --- */

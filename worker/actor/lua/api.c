@@ -13,6 +13,9 @@
 #include "worker/actor/lua/mark.h"
 #include "worker/actor/lua/self.h"
 
+#define REQUEST_SIZE 256 /* bytes that a message takes beside its arguments */
+#define LOG_MAX 4096     /* bytes of a line's text, and of its fields */
+
 /* Their addresses are keys of the registry. */
 static char class_table, class_pattern, property_mark;
 
@@ -27,15 +30,21 @@ static struct bytes check_bytes(lua_State *L, int index)
 	return (struct bytes){ text, length };
 }
 
-/* The arguments from `first` on as a msgpack array. */
-static struct bytes pack_arguments(lua_State *L, int first)
+/* What a step asks for stays in memory until it is committed: its bytes are bounded as
+ * those are that the turn allocates. */
+static void charge(lua_State *L, struct lua_run *run)
 {
-	int top = lua_gettop(L);
+	run->asked += buffer_length(&packed) + REQUEST_SIZE;
+	if (run->asked > lua_limits.turn_memory)
+		luaL_error(L, "too many messages at once: without a wait between them they may take what a turn may");
+}
 
+/* The arguments from `first` on as a msgpack array. */
+static struct bytes pack_arguments(lua_State *L, struct lua_run *run, int first)
+{
 	buffer_clear(&packed);
-	msgpack_write_array(&packed, (uint32_t)(top >= first ? top - first + 1 : 0));
-	for (int i = first; i <= top; i++)
-		convert_write(L, i, &packed);
+	convert_write_list(L, first, &packed);
+	charge(L, run);
 	return buffer_bytes(&packed);
 }
 
@@ -105,6 +114,7 @@ static int on_answer(lua_State *L, int status, lua_KContext context)
 
 	(void)status, (void)context;
 	run->waiting = false;
+	run->asked = 0;
 	if (answer->code != ERROR_NONE)
 		failure_raise(L, answer->code, answer->payload, NULL);
 	convert_push(L, answer->payload);
@@ -137,7 +147,7 @@ static int on_call(lua_State *L)
 	const char *why = NULL;
 	enum error_code code;
 
-	code = turn_wait_call(run->turn, address, method, pack_arguments(L, 3), &why);
+	code = turn_wait_call(run->turn, address, method, pack_arguments(L, run, 3), &why);
 	return wait(L, run, code, why);
 }
 
@@ -185,7 +195,7 @@ static int on_tell(lua_State *L)
 	const char *why = NULL;
 	enum error_code code;
 
-	code = turn_tell(run->turn, address, method, pack_arguments(L, 3), &why);
+	code = turn_tell(run->turn, address, method, pack_arguments(L, run, 3), &why);
 	return done(L, code, why);
 }
 
@@ -195,6 +205,8 @@ static int on_watch(lua_State *L)
 	const char *why = NULL;
 	enum error_code code;
 
+	buffer_clear(&packed);
+	charge(L, run);
 	code = turn_watch(run->turn, check_bytes(L, 1), check_bytes(L, 2), check_bytes(L, 3), &why);
 	return done(L, code, why);
 }
@@ -208,7 +220,7 @@ static int begin_timer(lua_State *L, bool every, const char *what)
 	enum error_code code;
 	uint32_t id = 0;
 
-	code = turn_timer(run->turn, ms, every, method, pack_arguments(L, 3), &id, &why);
+	code = turn_timer(run->turn, ms, every, method, pack_arguments(L, run, 3), &id, &why);
 	done(L, code, why);
 	lua_pushinteger(L, id);
 	return 1;
@@ -294,6 +306,9 @@ static int on_log(lua_State *L)
 		luaL_checktype(L, 3, LUA_TTABLE);
 		convert_write(L, 3, &packed);
 	}
+	luaL_argcheck(L, text.len <= LOG_MAX, 2, "a line of the log is at most 4 KB");
+	luaL_argcheck(L, buffer_length(&packed) <= LOG_MAX, 3, "the fields of a line are at most 4 KB");
+	charge(L, run);
 	turn_log(run->turn, (enum log_level)level, text, buffer_bytes(&packed));
 	return 0;
 }

@@ -325,14 +325,30 @@ static void write_value(struct writer *w, int index)
 	}
 }
 
+static void writer_init(struct writer *w, lua_State *L, struct buffer *out)
+{
+	w->L = L;
+	w->out = out;
+	w->end = buffer_length(out) + CONVERT_SIZE_MAX;
+	w->depth = 0;
+	w->charged = 0;
+}
+
 void convert_write(lua_State *L, int index, struct buffer *out)
 {
 	struct writer w;
 
-	w.L = L;
-	w.out = out;
-	w.end = buffer_length(out) + CONVERT_SIZE_MAX;
-	w.depth = 0;
-	w.charged = 0;
+	writer_init(&w, L, out);
 	write_value(&w, lua_absindex(L, index));
+}
+
+void convert_write_list(lua_State *L, int first, struct buffer *out)
+{
+	int top = lua_gettop(L);
+	struct writer w;
+
+	writer_init(&w, L, out);
+	msgpack_write_array(out, (uint32_t)(top >= first ? top - first + 1 : 0));
+	for (int i = first; i <= top; i++)
+		write_value(&w, i);
 }

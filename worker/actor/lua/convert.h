@@ -27,6 +27,9 @@ void convert_push_value(lua_State *L, const struct value *v);
  * cannot be said in JSON: out is then undone by the caller. */
 void convert_write(lua_State *L, int index, struct buffer *out);
 
+/* The values from index `first` to the top, as one array; bounded as one value. */
+void convert_write_list(lua_State *L, int first, struct buffer *out);
+
 /* Marks the table at index as an array, even while it is empty. */
 void convert_mark_array(lua_State *L, int index);
 

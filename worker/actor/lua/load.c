@@ -12,7 +12,7 @@
 #include "worker/actor/lua/failure.h"
 #include "worker/actor/lua/preempt.h"
 
-#define LOAD_MS 1000 /* a class file may take so long */
+#define LOAD_MS 500 /* a class file may take so long */
 
 /* A file on its way to a class. */
 struct loading {

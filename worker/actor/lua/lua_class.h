@@ -51,6 +51,7 @@ struct lua_run {
 	int thread_ref;
 	void *handle;       /* what `self` is in this run */
 	size_t net;         /* bytes that earlier slices allocated and kept */
+	size_t asked;       /* bytes of messages, timers and lines of the log since the last wait */
 	enum host_entry entry;
 	bool waiting;       /* it yielded for an answer */
 	bool preempted;     /* it yielded because its slice was over */
