@@ -104,8 +104,12 @@ static struct batch *open_batch(struct storage *s)
 
 void storage_add(struct storage *s, struct actor *a)
 {
-	struct batch *b = open_batch(s);
+	struct batch *b;
 
+	/* Before a is in it: the step that adds a is still open. */
+	if (s->open && s->open->bytes > STORAGE_BATCH_BYTES)
+		storage_flush(s);
+	b = open_batch(s);
 	if (a->unsaved) {
 		a->unsaved = false;
 		TAILQ_REMOVE(&s->unsaved, a, unsaved_next);
@@ -118,6 +122,7 @@ void storage_add(struct storage *s, struct actor *a)
 		b->actors = memory_grow(b->actors, b->capacity, sizeof(*b->actors));
 	}
 	b->actors[b->count++] = a;
+	b->bytes += a->bytes;
 }
 
 static void encode(struct storage *s, struct batch *b)
@@ -187,6 +192,19 @@ static void let_go(struct storage *s, struct batch *b)
 	batch_free(b);
 }
 
+/* What an ASYNC actor has answered long ago is kept, and tried again later. */
+static void give_up(struct storage *s, struct actor *a, enum error_code code, struct bytes text)
+{
+	if (a->class == NULL)
+		return;
+	if (a->class->durability != CLASS_ASYNC || code == ERROR_MOVED) {
+		wake_drop(s->worker, a, code, text);
+	} else if (!a->unsaved) {
+		a->unsaved = true;
+		TAILQ_INSERT_TAIL(&s->unsaved, a, unsaved_next);
+	}
+}
+
 /* One failed batch takes all that were built on it along: their actors are dropped
  * from memory, everything waiting is answered, and the next message finds the last
  * durable state. */
@@ -203,8 +221,7 @@ static void fail_all(struct storage *s, uint64_t seq, enum error_code code, stru
 	s->count = 0;
 	TAILQ_FOREACH (b, &failed, next)
 		for (size_t i = 0; i < b->count; i++)
-			if (b->actors[i]->class)
-				wake_drop(s->worker, b->actors[i], code, text);
+			give_up(s, b->actors[i], code, text);
 	while ((b = TAILQ_FIRST(&failed)) != NULL) {
 		TAILQ_REMOVE(&failed, b, next);
 		outbox_revoke(s->worker, &b->frames, code, text);

@@ -11,11 +11,14 @@
 
 #define STORAGE_BATCHES_MAX 64 /* commits under way; beyond it turns wait */
 
+#define STORAGE_BATCH_BYTES (8u << 20) /* about; what comes then begins another */
+
 struct batch {
 	TAILQ_ENTRY(batch) next;
 	uint64_t seq;          /* on the present link */
 	struct actor **actors; /* each once */
 	size_t count, capacity;
+	size_t bytes;          /* of the actors' properties */
 	struct buffer entries; /* encoded, kept until they are acknowledged */
 	struct buffer frames;  /* outputs that wait (outbox.h) */
 };

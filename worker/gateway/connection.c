@@ -60,8 +60,14 @@ void connection_auth(struct session *s, const struct client_request *q)
 /* Answered when everything before it has been. */
 void connection_sync(struct session *s, const struct client_request *q)
 {
-	struct barrier *b = memory_new(sizeof(*b));
+	struct barrier *b;
 
+	if (s->inflight + s->barriers >= gateway.config->client.inflight && s->inflight > 0) {
+		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"inflight\"}"));
+		return;
+	}
+	b = memory_new(sizeof(*b));
+	s->barriers++;
 	b->after = s->requests;
 	b->id_length = q->id.len;
 	memcpy(b->id, q->id.data, q->id.len);

@@ -41,6 +41,9 @@ static void count_bad(struct session *s, enum error_code code)
 
 static bool id_is_taken(const struct session *s, struct bytes id)
 {
+	for (const struct barrier *b = s->first_barrier; b; b = b->next)
+		if (bytes_equal((struct bytes){ b->id, b->id_length }, id))
+			return true;
 	return pending_find(s, id) || map_get(&s->watches, id);
 }
 
@@ -56,7 +59,7 @@ static void dispatch(struct session *s, const struct client_request *q)
 		line_refuse(s, q->id, ERROR_DRAINING, (struct bytes){ NULL, 0 });
 		return;
 	}
-	if (verbs[q->verb].to_actor && s->inflight >= gateway.config->client.inflight) {
+	if (verbs[q->verb].to_actor && s->inflight + s->barriers >= gateway.config->client.inflight) {
 		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"inflight\"}"));
 		return;
 	}

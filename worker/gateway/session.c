@@ -347,6 +347,7 @@ void session_settled(struct session *s)
 		s->first_barrier = b->next;
 		if (s->first_barrier == NULL)
 			s->last_barrier = NULL;
+		s->barriers--;
 		session_send(s, &(struct client_line){ .id = { b->id, b->id_length }, .word = "ok" });
 		free(b);
 	}

@@ -48,6 +48,7 @@ struct session {
 	struct buffer in, out;
 	struct session_pending_list pendings; /* in the order they came */
 	struct barrier *first_barrier, *last_barrier;
+	unsigned barriers;       /* how many: they count as requests in flight */
 	struct map watches;      /* id -> struct watch */
 	unsigned asking;         /* watches that are not live yet */
 	struct watch_list behind;

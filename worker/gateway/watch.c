@@ -329,6 +329,22 @@ void watch_take_up(uint32_t worker)
 	}
 }
 
+/* Actor workers that watch through here hear of the gap's changes as of any other. */
+static void forward_taken_up(const struct subject *s, const struct ipc_reply *reply)
+{
+	struct buffer body = { 0 };
+	bool ended = reply->code != ERROR_NONE;
+
+	ipc_encode_event(&body, &(struct ipc_event){
+		.kind = ended ? IPC_EVENT_END : reply->resumed ? IPC_EVENT_CHANGE : IPC_EVENT_SNAPSHOT,
+		.address = s->address,
+		.version = ended ? s->version : reply->version,
+		.code = ended ? ERROR_GONE : ERROR_NONE,
+		.changed = ended ? (struct bytes){ NULL, 0 } : reply->payload });
+	forward(s, buffer_bytes(&body));
+	buffer_fini(&body);
+}
+
 void watch_taken_up(struct pending *p, const struct ipc_reply *reply)
 {
 	struct subject *s = watch_find_subject(p->request.address);
@@ -337,6 +353,7 @@ void watch_taken_up(struct pending *p, const struct ipc_reply *reply)
 	if (s == NULL)
 		return;
 	s->asking--;
+	forward_taken_up(s, reply);
 	if (reply->code != ERROR_NONE) {
 		s->asking++;
 		while ((w = TAILQ_FIRST(&s->watches)) != NULL)

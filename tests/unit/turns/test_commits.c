@@ -219,6 +219,27 @@ static void async_answers_at_once_and_saves_within_a_second(void **state)
 	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
 }
 
+static void async_keeps_what_it_has_answered_when_a_commit_fails(void **state)
+{
+	(void)state;
+	core_set_durability(CLASS_ASYNC);
+	wake("things.1", "load things.1");
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_run(10);
+	expect_frame("0 reply 1 ok v1 5");
+	core_advance(1000);
+	core_run(10);
+	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+	core_store_committed(1, ERROR_INTERNAL);
+	expect_store("reset 1");
+	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	expect_frame("0 reply 2 ok v1 5");
+	core_advance(1000);
+	core_run(10);
+	expect_store("batch 2 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
+}
+
 static void none_never_asks_the_store(void **state)
 {
 	(void)state;
@@ -275,6 +296,7 @@ int main(void)
 		T(turns_do_not_wait_for_each_others_commits), T(one_loop_turn_is_one_batch),
 		T(an_open_step_is_not_in_the_batch), T(a_failed_commit_never_was), T(a_failed_commit_ends_waiting_turns),
 		T(a_new_store_gets_everything_again_in_order), T(async_answers_at_once_and_saves_within_a_second),
+		T(async_keeps_what_it_has_answered_when_a_commit_fails),
 		T(none_never_asks_the_store), T(destroy_waits_for_its_commit_and_the_next_life_for_it),
 		T(a_refused_load_answers_the_mail),
 	};
