@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static int begin(void **state)
 {
@@ -67,16 +68,36 @@ static void test_the_class_goes_on_afterwards(void **state)
 	}
 }
 
-/* A class that keeps what its turns make is bounded as a whole. */
+static const char keeper[] =
+	"local C = stage.class 'things.{id}' local kept = {}\n"
+	"function C:keep() local t = {} for i = 1, 50000 do t[i] = { i } end kept[#kept + 1] = t return #kept end\n"
+	"function C:keep_and_wait() local t = {} for i = 1, 50000 do t[i] = { i } end kept[#kept + 1] = t stage.sleep(1) kept = {} return 'forgot' end\n"
+	"function C:fine() return 'fine' end return C";
+
+static double spent_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+/* A class that keeps what its turns make is bounded as a whole; then it fails at once, and
+ * does not collect for ever. What waits may still end, and give its memory back. */
 static void test_a_class_that_keeps_everything(void **state)
 {
 	(void)state;
 	const char *outcome;
+	struct turn *t;
+	double began;
 	int calls = 0;
 
-	world_load("local C = stage.class 'things.{id}' local kept = {}\n"
-	           "function C:keep() local t = {} for i = 1, 50000 do t[i] = { i } end kept[#kept + 1] = t return #kept end\n"
-	           "function C:forget() kept = {} return true end return C");
+	world_load(keeper);
+	t = world_turn(world_actor(world_class(0), "things.1"));
+	outcome = world_start(t, "keep_and_wait", "[]");
+	while (strcmp(outcome, "preempted") == 0)
+		outcome = world_go_on(t);
+	assert_string_equal(outcome, "waiting");
 	do {
 		outcome = world_call("keep", "[]");
 		calls++;
@@ -84,8 +105,12 @@ static void test_a_class_that_keeps_everything(void **state)
 	assert_string_equal(outcome, failed);
 	assert_in_range(calls, 5, 40);
 	assert_true(lua_host_memory() <= world_limits.class_memory + (1 << 20));
-	assert_string_equal(world_call("forget", "[]"), "true");
-	assert_string_equal(world_call("keep", "[]"), "1");
+	began = spent_ms();
+	for (int i = 0; i < 100; i++)
+		assert_string_equal(world_call("fine", "[]"),
+		                    "app {\"code\":\"memory\",\"message\":\"the class's code has used its memory up\"}");
+	assert_true(spent_ms() - began < 100);
+	assert_string_equal(world_answer(t, "null"), "\"forgot\"");
 }
 
 static void test_the_budget_spans_the_waits_of_a_turn(void **state)

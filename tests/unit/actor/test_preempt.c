@@ -72,6 +72,7 @@ static const struct {
 	{ "sort with pcall", "table.sort({ 3, 2, 1 }, function() while true do pcall(function() while true do end end) end end)" },
 	{ "sort of a long list", "local x, t = 42, {} while true do for i = 1, 300000 do x = (x * 1103515245 + 12345) & 0x7fffffff t[i] = x end table.sort(t) end" },
 	{ "sort with __lt", "local m = { __lt = function() while true do end end } table.sort({ setmetatable({}, m), setmetatable({}, m), setmetatable({}, m) })" },
+	{ "sort of long texts", "local x, t = ('x'):rep(500000), {} local texts = { x .. 'a', x .. 'b', x .. 'c' } for i = 1, 5000 do t[i] = texts[i % 3 + 1] end while true do table.sort(t) end" },
 	{ "a coroutine in sort", "table.sort({ 3, 2, 1 }, function() coroutine.wrap(function() while true do end end)() end)" },
 	{ "gsub's function", "string.gsub('abc', '.', function() while true do end end)" },
 	{ "gsub's table", "string.gsub('abc', '.', setmetatable({}, { __index = function() while true do end end })) while true do end" },
@@ -200,7 +201,9 @@ static void test_by_instructions_where_a_budget_is_set(void **state)
 	limits.turn_budget = 10000;
 	world_init(&limits);
 	world_load("local C = stage.class 'things.{id}' function C:count() for i = 1, 100000 do end return 'done' end\n"
-	           "function C:inner() coroutine.wrap(function() for i = 1, 100000 do end end)() return 'done' end return C");
+	           "function C:inner() coroutine.wrap(function() for i = 1, 100000 do end end)() return 'done' end\n"
+	           "function C:close() local x <close> = setmetatable({}, { __close = function() while true do end end }) error('x') end\n"
+	           "function C:many() for k = 1, 3000 do coroutine.wrap(function() for i = 1, 9000 do end end)() end return 'done' end return C");
 	t = world_turn(world_actor(world_class(0), "things.1"));
 	for (const char *o = world_start(t, "count", "[]"); strcmp(o, "preempted") == 0; o = world_go_on(t))
 		slices++;
@@ -209,6 +212,10 @@ static void test_by_instructions_where_a_budget_is_set(void **state)
 	for (const char *o = world_start(t, "inner", "[]"); strcmp(o, "preempted") == 0; o = world_go_on(t))
 		slices++;
 	assert_in_range(slices, 9, 12);
+	for (const char *o = world_start(t, "many", "[]"); strcmp(o, "preempted") == 0; o = world_go_on(t))
+		slices++;
+	assert_true(slices > 12);
+	assert_non_null(strstr(world_start(t, "close", "[]"), "\"x\""));
 	world_turn_end(t);
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/memory.h"
 #include "worker/actor/lua/preempt.h"
 #include "worker/actor/lua/sandbox.h"
@@ -18,16 +19,19 @@ size_t lua_class_total(void)
 	return total;
 }
 
-/* Whether growing by n keeps every bound. */
-static bool within_bounds(const struct lua_heap *h, size_t n, size_t block)
+/* Whether growing by n keeps every bound. What a collection has left must be well below the
+ * class's: else the next one is near. */
+static bool within_bounds(struct lua_heap *h, size_t n, size_t block)
 {
+	size_t room = lua_limits.class_memory;
+
 	if (!h->enforced)
 		return true;
-	if (block > LUA_CLASS_BLOCK || h->used + n > lua_limits.class_memory)
-		return false;
-	if (lua_limits.total_memory && total + n > lua_limits.total_memory)
-		return false;
-	return h->used + n + h->run_net <= h->run_base + lua_limits.turn_memory;
+	if (h->refusals > 0)
+		room -= room / 16;
+	h->crowded = h->used + n > room || (lua_limits.total_memory && total + n > lua_limits.total_memory);
+	return !h->crowded && block <= LUA_CLASS_BLOCK &&
+	       h->used + n + h->run_net <= h->run_base + lua_limits.turn_memory;
 }
 
 /* Lua collects all garbage after a first refusal and asks again. Where that does not help,
@@ -38,6 +42,8 @@ static void refuse(struct lua_heap *h, size_t block)
 	if (block > LUA_CLASS_BLOCK || ++h->refusals < 2)
 		return;
 	h->starved = true;
+	if (h->crowded)
+		h->crowded_until = clock_now_ns() + LUA_CLASS_REST_NS;
 	preempt_starve();
 }
 
@@ -81,6 +87,11 @@ struct lua_class *lua_class_of(lua_State *L)
 	c = lua_touserdata(L, -1);
 	lua_pop(L, 1);
 	return c;
+}
+
+bool lua_class_is_crowded(const struct lua_class *c)
+{
+	return c->heap.crowded_until && clock_now_ns() < c->heap.crowded_until;
 }
 
 int lua_class_protect(lua_State *L, lua_CFunction f, void *argument)

@@ -10,6 +10,7 @@
 
 #define LUA_CLASS_POOL 64           /* parked coroutines kept for the next turn */
 #define LUA_CLASS_BLOCK (2u << 20)  /* most bytes of one block */
+#define LUA_CLASS_REST_NS 1000000000 /* between collections of a class that is full */
 
 /* Sources of one bundle, shared by the classes loaded from it. */
 struct lua_sources {
@@ -25,6 +26,8 @@ struct lua_heap {
 	bool enforced;
 	bool starved;    /* a bound was met even after a collection: the run is to end */
 	unsigned refusals; /* in a row; the collector runs after the first */
+	bool crowded;      /* the last refusal was for the class, not for the run */
+	uint64_t crowded_until; /* ns: no run begins before, where collecting did not help; 0: never */
 	size_t run_base; /* `used` when the slice began */
 	size_t run_net;  /* net bytes of the run's earlier slices */
 };
@@ -82,6 +85,9 @@ void lua_class_free(struct lua_class *c);
 
 /* Gives up one reference. */
 void lua_class_release_sources(struct lua_sources *sources);
+
+/* Its memory was used up a moment ago: a run would only collect it all again. */
+bool lua_class_is_crowded(const struct lua_class *c);
 
 /* Bytes of all states. */
 size_t lua_class_total(void);

@@ -13,6 +13,7 @@
 #include "worker/actor/lua/lua_class.h"
 
 #define TICK_NS 1000000
+#define BUDGET_TICKS 50     /* that a slice may last where instructions end it, not time */
 #define IDLE_TICKS 100      /* without a slice, until the timer rests: it would wake the loop */
 #define C_BUDGET_NS 2000000 /* for code that cannot yield, before errors end it */
 #define C_COUNT 1000        /* instructions between looks at the clock meanwhile */
@@ -31,6 +32,7 @@ static struct {
 	lua_State *outermost;       /* the slice began on it */
 	volatile unsigned slice;    /* counts slices */
 	unsigned seen_slice;        /* by the last tick */
+	unsigned ticks;             /* since then */
 	unsigned idle;
 	enum mode mode;
 	int budget;                 /* instructions, by turn_budget; 0: by time */
@@ -49,6 +51,14 @@ static void set_timer(long ns)
 	state.ticking = ns > 0;
 }
 
+/* Where instructions are counted, each thread counts its own: time bounds them all. */
+static bool wants_hook(lua_State *L, unsigned ticks)
+{
+	if (state.budget > 0 && state.mode == MODE_RUN)
+		return ticks >= BUDGET_TICKS && lua_gethookcount(L) == state.budget;
+	return lua_gethook(L) == NULL;
+}
+
 static void on_tick(int signal)
 {
 	int saved = errno;
@@ -58,7 +68,9 @@ static void on_tick(int signal)
 	if (L == NULL) {
 		if (++state.idle >= IDLE_TICKS)
 			set_timer(0);
-	} else if (state.slice == state.seen_slice && lua_gethook(L) == NULL) {
+	} else if (state.slice != state.seen_slice) {
+		state.ticks = 0;
+	} else if (wants_hook(L, ++state.ticks)) {
 		lua_sethook(L, hook, LUA_MASKCOUNT, 1);
 	}
 	state.seen_slice = state.slice;
@@ -182,11 +194,13 @@ void preempt_begin(lua_State *thread, bool again)
 
 void preempt_begin_last(lua_State *thread)
 {
+	state.budget = 0;
 	begin(thread, MODE_LAST);
 }
 
 void preempt_begin_load(lua_State *thread, unsigned milliseconds)
 {
+	state.budget = 0;
 	state.load_until = clock_now_ns() + (uint64_t)milliseconds * 1000000;
 	begin(thread, MODE_LOAD);
 }

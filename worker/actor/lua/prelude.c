@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 #include <lualib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "worker/actor/lua/pattern.h"
@@ -134,6 +135,25 @@ static int on_gsub(lua_State *L)
 	return call_prelude(L);
 }
 
+/* Whether Lua's own sort is quick with the table at 1: it compares in C, so no element may
+ * have code for that, or be long. */
+static bool is_quick(lua_State *L, lua_Integer n)
+{
+	bool quick = n <= PRELUDE_SORT_STOCK_MAX && luaL_getmetafield(L, 1, "__index") == LUA_TNIL;
+
+	for (lua_Integer i = 1; i <= n && quick; i++) {
+		int type = lua_rawgeti(L, 1, i);
+
+		if (type == LUA_TSTRING)
+			quick = lua_rawlen(L, -1) <= PRELUDE_SORT_TEXT_MAX;
+		else if (type != LUA_TNUMBER && lua_getmetatable(L, -1))
+			quick = false;
+		lua_settop(L, 2);
+	}
+	lua_settop(L, 2);
+	return quick;
+}
+
 /* Lua's own runs in our frame, so that its errors name the script's line and "sort". */
 static int on_sort(lua_State *L)
 {
@@ -142,13 +162,13 @@ static int on_sort(lua_State *L)
 
 	if (!lua_istable(L, 1) || !(lua_isnoneornil(L, 2) || lua_isfunction(L, 2)))
 		return stock(L);
+	lua_settop(L, 2);
 	n = luaL_len(L, 1);
-	if (lua_isnoneornil(L, 2) && n <= PRELUDE_SORT_STOCK_MAX)
+	if (lua_isnil(L, 2) && is_quick(L, n))
 		return stock(L);
 	if (n < 2)
 		return 0;
 	luaL_argcheck(L, n < INT_MAX, 1, "array too big");
-	lua_settop(L, 2);
 	lua_pushinteger(L, n);
 	return call_prelude(L);
 }

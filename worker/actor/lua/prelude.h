@@ -4,8 +4,11 @@
 
 #include <lua.h>
 
-/* Up to here table.sort without a comparator is Lua's own: it is fast, and in C. */
-enum { PRELUDE_SORT_STOCK_MAX = 5000 };
+/*
+ * Up to so many elements, numbers and texts of at most so many bytes, table.sort without a
+ * comparator is Lua's own: it is fast, and in C.
+ */
+enum { PRELUDE_SORT_STOCK_MAX = 5000, PRELUDE_SORT_TEXT_MAX = 200 };
 
 /* The Lua source of sort and gsub. It is loaded without debug information. */
 extern const char prelude_source[];

@@ -320,9 +320,12 @@ static int push_call(lua_State *L)
 enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct bytes name,
                                struct bytes arguments, struct host_outcome *ret)
 {
-	struct lua_run *run = memory_new(sizeof(*run));
-	struct pushing p = { run, name, arguments, 0 };
+	struct lua_run *run;
+	struct pushing p = { NULL, name, arguments, 0 };
 
+	if (lua_class_is_crowded(class_of(turn->class)))
+		return fail_plainly("memory", "the class's code has used its memory up", ret);
+	p.run = run = memory_new(sizeof(*run));
 	*run = (struct lua_run){ .turn = turn, .class = class_of(turn->class), .entry = entry };
 	run->handle = (void *)(next_handle += 16);
 	turn->host_state = run;
