@@ -284,12 +284,28 @@ static void test_a_gap_is_never_silent(void **state)
 	assert_non_null(strstr(world_run("return { nil, nil, 3 }"), "1 to n without a gap"));
 }
 
+/* A list is a list still when its last element has gone. */
+static void test_an_emptied_list_stays_a_list(void **state)
+{
+	(void)state;
+	world_load("local C = stage.class 'things.{id}' C.properties = { queue = stage.array { 1, { 2 } }, map = { a = 1 } }\n"
+	           "function C:take() local q = self.queue table.remove(q) self.queue = q return self.queue end\n"
+	           "function C:clear() local m = self.map m.a = nil self.map = m return self.map end\n"
+	           "function C:inner(v) v[1][1] = nil return v end return C");
+	assert_string_equal(world_call("take", "[]"), "[1]");
+	assert_string_equal(world_call("take", "[]"), "[]");
+	assert_string_equal(world_call("take", "[]"), "[]");
+	assert_string_equal(world_call("clear", "[]"), "{}");
+	assert_string_equal(world_call("inner", "[[[5]]]"), "[[]]");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_what_goes_in_comes_out, begin, end),
 		cmocka_unit_test_setup_teardown(test_random_values_come_out_alike, begin, end),
 		cmocka_unit_test_setup_teardown(test_tables_as_they_are_built, begin, end),
+		cmocka_unit_test_setup_teardown(test_an_emptied_list_stays_a_list, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_gap_is_never_silent, begin, end),
 	};
 

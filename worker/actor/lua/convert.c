@@ -60,8 +60,7 @@ static void push(lua_State *L, const char **at)
 	case MP_ARRAY:
 		n = mp_decode_array(at);
 		lua_createtable(L, (int)n, 0);
-		if (n == 0)
-			convert_mark_array(L, -1);
+		convert_mark_array(L, -1); /* it may lose its last element */
 		for (uint32_t i = 1; i <= n; i++) {
 			push(L, at);
 			lua_rawseti(L, -2, i);

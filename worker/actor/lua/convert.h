@@ -1,5 +1,5 @@
 /* Values between msgpack and Lua: integers and reals stay what they are, null is
- * stage.null, empty arrays remember that they are arrays. No metamethod is called, so
+ * stage.null, arrays remember that they are arrays. No metamethod is called, so
  * nothing of the user's runs. */
 #ifndef WORKER_ACTOR_LUA_CONVERT_H
 #define WORKER_ACTOR_LUA_CONVERT_H
