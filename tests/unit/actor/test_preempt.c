@@ -13,7 +13,7 @@
 #endif
 
 #define SLICE_MS (15.0 * SLOWER)   /* most of one slice, in processor time; 2 to 4 are usual */
-#define LIMIT_MS (60.0 * SLOWER)   /* after that the turn is given up */
+#define LIMIT_MS (20.0 + SLICE_MS) /* after that the turn is given up */
 
 static int begin(void **state)
 {
