@@ -113,6 +113,37 @@ static void test_a_class_that_keeps_everything(void **state)
 	assert_string_equal(world_answer(t, "null"), "\"forgot\"");
 }
 
+/* Turns that wait hold memory too: when a full class has many, none costs a collection. */
+static void test_many_waiting_turns_end_quickly(void **state)
+{
+	static struct turn turns[10000];
+	struct host_limits limits = world_limits;
+	const char *outcome = "";
+	struct actor *a;
+	double began;
+	size_t n = 0;
+
+	(void)state;
+	world_fini();
+	limits.class_memory = 4 << 20;
+	world_init(&limits);
+	world_load("local C = stage.class 'things.{id}'\n"
+	           "function C:wait(i) local t = { i, i, i, i } stage.sleep(1) for i = 1, 10 do t[#t + 1] = {} end return #t end return C");
+	a = world_actor(world_class(0), "things.1");
+	began = spent_ms();
+	for (; n < 10000; n++) {
+		turns[n] = (struct turn){ .actor = a, .class = a->class };
+		outcome = world_start(&turns[n], "wait", "[1]");
+		if (strcmp(outcome, "waiting") != 0)
+			break;
+	}
+	assert_in_range(n, 1000, 9999);
+	assert_string_equal(outcome, failed);
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(world_answer(&turns[i], "null"), "14");
+	assert_true(spent_ms() - began < 1500);
+}
+
 static void test_the_budget_spans_the_waits_of_a_turn(void **state)
 {
 	(void)state;
@@ -210,6 +241,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_garbage_does_not_count, begin, end),
 		cmocka_unit_test_setup_teardown(test_the_class_goes_on_afterwards, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_class_that_keeps_everything, begin, end),
+		cmocka_unit_test_setup_teardown(test_many_waiting_turns_end_quickly, begin, end),
 		cmocka_unit_test_setup_teardown(test_the_budget_spans_the_waits_of_a_turn, begin, end),
 		cmocka_unit_test_setup_teardown(test_one_block_too_large_can_be_caught, begin, end),
 		cmocka_unit_test_setup_teardown(test_arguments_and_results_are_bounded, begin, end),

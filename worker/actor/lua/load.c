@@ -152,6 +152,7 @@ static bool load_file(struct loading *l)
 	c->file = memory_copy(l->file.path.data, l->file.path.len);
 	c->name = memory_copy(l->file.path.data, l->file.path.len - 4);
 	l->host->heap.enforced = true;
+	l->host->heap.room = lua_limits.class_memory;
 	l->host->heap.run_base = l->host->heap.used;
 	l->host->heap.run_net = 0;
 	status = lua_class_protect(l->host->state, run_chunk, l);

@@ -23,7 +23,7 @@ size_t lua_class_total(void)
  * class's: else the next one is near. */
 static bool within_bounds(struct lua_heap *h, size_t n, size_t block)
 {
-	size_t room = lua_limits.class_memory;
+	size_t room = h->room;
 
 	if (!h->enforced)
 		return true;

@@ -28,6 +28,7 @@ struct lua_heap {
 	unsigned refusals; /* in a row; the collector runs after the first */
 	bool crowded;      /* the last refusal was for the class, not for the run */
 	uint64_t crowded_until; /* ns: no run begins before, where collecting did not help; 0: never */
+	size_t room;     /* what `used` may grow to */
 	size_t run_base; /* `used` when the slice began */
 	size_t run_net;  /* net bytes of the run's earlier slices */
 };
@@ -57,6 +58,7 @@ struct lua_run {
 	size_t asked;       /* bytes of messages, timers and lines of the log since the last wait */
 	enum host_entry entry;
 	bool waiting;       /* it yielded for an answer */
+	bool resumed;       /* it has waited */
 	bool preempted;     /* it yielded because its slice was over */
 	unsigned blocked;   /* coroutines entered from where nothing can yield */
 	const struct host_answer *answer; /* while it resumes from a wait */

@@ -16,6 +16,8 @@
 static struct buffer result, details, report;
 static uintptr_t next_handle;
 
+static const char crowded[] = "the class's code has used its memory up";
+
 void lua_run_fini(void)
 {
 	buffer_fini(&result);
@@ -88,6 +90,12 @@ static void end(struct lua_run *run)
 
 /* --- bounds of a slice --- */
 
+/* A run that has waited may come to its end, and give its memory back, where none may begin. */
+static size_t room_of(const struct lua_run *run)
+{
+	return lua_limits.class_memory + (run->resumed ? lua_limits.class_memory / 8 : 0);
+}
+
 static void enter(struct lua_run *run)
 {
 	struct lua_heap *h = &run->class->heap;
@@ -95,6 +103,7 @@ static void enter(struct lua_run *run)
 	h->enforced = true;
 	h->starved = false;
 	h->refusals = 0;
+	h->room = room_of(run);
 	h->run_base = h->used;
 	h->run_net = run->net;
 	lua_run_now = run;
@@ -324,7 +333,7 @@ enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct 
 	struct pushing p = { NULL, name, arguments, 0 };
 
 	if (lua_class_is_crowded(class_of(turn->class)))
-		return fail_plainly("memory", "the class's code has used its memory up", ret);
+		return fail_plainly("memory", crowded, ret);
 	p.run = run = memory_new(sizeof(*run));
 	*run = (struct lua_run){ .turn = turn, .class = class_of(turn->class), .entry = entry };
 	run->handle = (void *)(next_handle += 16);
@@ -344,6 +353,12 @@ enum host_status lua_run_resume(struct turn *turn, const struct host_answer *ans
 	struct lua_run *run = turn->host_state;
 
 	run->answer = answer;
+	run->resumed |= answer != NULL;
+	if (lua_class_is_crowded(run->class) && run->class->heap.used > room_of(run)) {
+		drop_thread(run);
+		end(run);
+		return fail_plainly("memory", crowded, ret);
+	}
 	return slice(run, 0, ret);
 }
 
