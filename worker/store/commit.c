@@ -57,6 +57,12 @@ static void set_failing(struct commit *c, enum engine_result result, struct byte
 	c->retry_at_ms = clock_now_ms() + c->backoff_ms;
 }
 
+/* What a client may know; the engine's own words, with its paths, are for the log. */
+static struct bytes public_reason(const struct commit *c)
+{
+	return c->figures.full ? BYTES_LITERAL("no space left on device") : BYTES_LITERAL("the store cannot write");
+}
+
 static void set_healthy(struct commit *c)
 {
 	pthread_mutex_lock(&c->lock);
@@ -182,7 +188,7 @@ static void write_group(struct commit *c, struct group *g)
 	if (result != ENGINE_OK) {
 		set_failing(c, result, buffer_bytes(&error));
 		for (size_t i = 0; i < g->job_count; i++)
-			fail_stream(g->jobs[i], ERROR_INTERNAL, buffer_bytes(&error));
+			fail_stream(g->jobs[i], ERROR_INTERNAL, public_reason(c));
 	} else {
 		pthread_mutex_lock(&c->lock);
 		c->figures.commits++;
@@ -209,7 +215,7 @@ static void gather(struct commit *c, struct job *jobs, struct group *g)
 		else if (job->code)
 			fail_stream(job, job->code, buffer_bytes(&job->reason));
 		else if (is_failing(c))
-			fail_stream(job, ERROR_INTERNAL, bytes_of(c->figures.reason));
+			fail_stream(job, ERROR_INTERNAL, public_reason(c));
 		else
 			add_batch(g, job);
 	}
