@@ -95,8 +95,6 @@ static void test_a_class_that_keeps_everything(void **state)
 	world_load(keeper);
 	t = world_turn(world_actor(world_class(0), "things.1"));
 	outcome = world_start(t, "keep_and_wait", "[]");
-	while (strcmp(outcome, "preempted") == 0)
-		outcome = world_go_on(t);
 	assert_string_equal(outcome, "waiting");
 	do {
 		outcome = world_call("keep", "[]");
@@ -141,7 +139,7 @@ static void test_many_waiting_turns_end_quickly(void **state)
 	assert_string_equal(outcome, failed);
 	for (size_t i = 0; i < n; i++)
 		assert_string_equal(world_answer(&turns[i], "null"), "14");
-	assert_true(spent_ms() - began < 1500);
+	assert_true(spent_ms() - began < 5000);
 }
 
 static void test_the_budget_spans_the_waits_of_a_turn(void **state)
@@ -155,7 +153,7 @@ static void test_the_budget_spans_the_waits_of_a_turn(void **state)
 	           "function C:slowly() local t = {} while true do for i = 1, 10000 do t[#t + 1] = { i } end stage.sleep(1) end end return C");
 	t = world_turn(world_actor(world_class(0), "things.1"));
 	for (outcome = world_start(t, "slowly", "[]"); outcome[0] != 'a' && waits < 100; waits++)
-		outcome = strcmp(outcome, "waiting") == 0 ? world_answer(t, "null") : world_go_on(t);
+		outcome = world_answer(t, "null");
 	assert_string_equal(outcome, failed);
 	assert_in_range(waits, 5, 30);
 }

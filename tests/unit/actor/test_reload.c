@@ -55,7 +55,7 @@ static void test_turns_under_way_finish_on_the_old_code(void **state)
 	(void)state;
 	class_ref(old);
 	assert_string_equal(world_start(&waiting, "wait", "[]"), "waiting");
-	assert_string_equal(world_start(&looping, "loop", "[]"), "preempted");
+	assert_string_equal(world_begin(&looping, "loop", "[]"), "preempted");
 
 	new = load_one(two);
 	both = lua_host_memory();

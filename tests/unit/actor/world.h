@@ -42,14 +42,15 @@ struct actor *world_actor(struct class *class, const char *address);
 struct turn *world_turn(struct actor *a);
 void world_turn_end(struct turn *t);
 
-/* Begins one call, arguments as JSON, and says how it went: the result as JSON, `app
- * {details}`, `waiting`, or `preempted`. Valid until the next one. */
+/* One call, arguments as JSON, over all its slices, and how it went: the result as JSON,
+ * `app {details}`, or `waiting`. Valid until the next one. */
 const char *world_start(struct turn *t, const char *method, const char *arguments);
 const char *world_enter(struct turn *t, enum host_entry entry, const char *name, const char *arguments);
 /* Goes on after a wait, with an answer as JSON, or with an error. */
 const char *world_answer(struct turn *t, const char *json);
 const char *world_refuse(struct turn *t, enum error_code code, const char *json);
-/* Goes on after preemption. */
+/* One slice of a call: it may be `preempted`, and go on by another. */
+const char *world_begin(struct turn *t, const char *method, const char *arguments);
 const char *world_go_on(struct turn *t);
 
 /* All of that for one call of `things.1`, until it is over or waits. */
