@@ -1,6 +1,5 @@
 /* A preloaded library of the tests: from the moment that the file named by FAULTY_IO_TRIGGER
  * exists, fsync and fdatasync fail with EIO in stage-store, and in no other program. */
-#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <stdbool.h>

@@ -213,7 +213,8 @@ static void fail_all(struct storage *s, uint64_t seq, enum error_code code, stru
 	struct batch_list failed = TAILQ_HEAD_INITIALIZER(failed);
 	struct batch *b;
 
-	log_errorx("the store refused a commit", F_UINT("batch", seq), F_TEXT("code", error_rows[code].name),
+	/* The store says why in its own log, once; this is every batch. */
+	log_debug("the store refused a commit", F_UINT("batch", seq), F_TEXT("code", error_rows[code].name),
 	           F_BYTES("reason", text));
 	if (s->open)
 		storage_flush(s);
