@@ -1,0 +1,159 @@
+/* What a watch is owed: conflation, min=, resumption and snapshots are one mechanism. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "proto/json.h"
+#include "worker/gateway/subject.h"
+
+static struct subject *subject;
+
+static int set_up(void **state)
+{
+	(void)state;
+	subject = subject_new(BYTES_LITERAL("players.1"), 7);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	subject_free(subject);
+	return 0;
+}
+
+static void change(uint64_t number, const char *json)
+{
+	struct buffer packed = { 0 };
+
+	assert_int_equal(json_parse(bytes_of(json), &packed, NULL), JSON_OK);
+	subject_change(subject, (struct version){ 1, number }, buffer_bytes(&packed));
+	buffer_fini(&packed);
+}
+
+static void expect_owed(const struct watch *w, const char *wanted)
+{
+	struct buffer json = { 0 };
+
+	watch_owed(w, &json);
+	buffer_append(&json, "", 1);
+	assert_string_equal(buffer_bytes(&json).data, wanted);
+	buffer_fini(&json);
+}
+
+static struct watch watching(struct bytes members)
+{
+	return (struct watch){ .subject = subject, .members = members, .seen = subject->version };
+}
+
+#define HP BYTES_LITERAL("\x91\xa2hp") /* ["hp"] */
+
+static void a_watch_is_owed_what_changed_since_it_looked(void **state)
+{
+	struct watch w;
+
+	(void)state;
+	change(1, "{\"hp\":100,\"dead\":false}");
+	w = watching((struct bytes){ NULL, 0 });
+	expect_owed(&w, "{}");
+	change(2, "{\"hp\":90}");
+	expect_owed(&w, "{\"hp\":90}");
+	watch_sent(&w, 1000);
+	expect_owed(&w, "{}");
+}
+
+static void many_changes_fold_into_the_newest_values(void **state)
+{
+	struct watch w;
+
+	(void)state;
+	change(1, "{\"hp\":100,\"n\":0}");
+	w = watching((struct bytes){ NULL, 0 });
+	for (uint64_t i = 2; i < 500; i++)
+		change(i, i % 2 ? "{\"hp\":50}" : "{\"n\":7}");
+	expect_owed(&w, "{\"hp\":50,\"n\":7}");
+	watch_sent(&w, 1000);
+	assert_int_equal(w.seen.number, 499);
+}
+
+static void only_the_named_members_concern_it(void **state)
+{
+	static const char changed[] = "\x81\xa1n\x05", both[] = "\x82\xa1n\x05\xa2hp\x01";
+	struct watch w;
+
+	(void)state;
+	change(1, "{\"hp\":100,\"n\":0}");
+	w = watching(HP);
+	assert_false(watch_concerned(&w, (struct bytes){ changed, sizeof(changed) - 1 }));
+	assert_true(watch_concerned(&w, (struct bytes){ both, sizeof(both) - 1 }));
+	change(2, "{\"n\":5,\"hp\":1}");
+	expect_owed(&w, "{\"hp\":1}");
+}
+
+static void a_replaced_subject_is_owed_whole(void **state)
+{
+	static const char all[] = "\x82\xa2hp\x64\xa3new\xc3";
+	struct watch w, named;
+
+	(void)state;
+	change(5, "{\"hp\":1,\"old\":2}");
+	w = watching((struct bytes){ NULL, 0 });
+	named = watching(HP);
+	subject_replace(subject, (struct version){ 2, 6 }, (struct bytes){ all, sizeof(all) - 1 });
+	w.renew = named.renew = true;
+	expect_owed(&w, "{\"hp\":100,\"new\":true}");
+	expect_owed(&named, "{\"hp\":100}");
+	watch_sent(&w, 10);
+	assert_false(w.renew);
+	assert_int_equal(w.seen.epoch, 2);
+}
+
+static void min_spaces_events_from_the_first_on(void **state)
+{
+	struct watch w;
+
+	(void)state;
+	change(1, "{\"hp\":1}");
+	w = watching((struct bytes){ NULL, 0 });
+	w.min_ms = 500;
+	assert_int_equal(watch_due(&w, 1000), 1000);
+	watch_sent(&w, 1000);
+	assert_int_equal(watch_due(&w, 1100), 1500);
+	assert_int_equal(watch_due(&w, 1500), 1500);
+	assert_int_equal(watch_due(&w, 9000), 9000);
+}
+
+static void it_is_unused_without_watches_relays_and_questions(void **state)
+{
+	struct watch w = { 0 };
+
+	(void)state;
+	assert_true(subject_unused(subject));
+	subject->asking = 1;
+	assert_false(subject_unused(subject));
+	subject->asking = 0;
+	for (uint32_t worker = 0; worker < 256; worker += 51) {
+		subject_set_relay(subject, worker, true);
+		assert_true(subject_has_relay(subject, worker));
+		assert_false(subject_unused(subject));
+		subject_set_relay(subject, worker, false);
+		assert_false(subject_has_relay(subject, worker));
+	}
+	TAILQ_INSERT_TAIL(&subject->watches, &w, of_subject);
+	assert_false(subject_unused(subject));
+	TAILQ_REMOVE(&subject->watches, &w, of_subject);
+	assert_true(subject_unused(subject));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+		T(a_watch_is_owed_what_changed_since_it_looked), T(many_changes_fold_into_the_newest_values),
+		T(only_the_named_members_concern_it), T(a_replaced_subject_is_owed_whole),
+		T(min_spaces_events_from_the_first_on), T(it_is_unused_without_watches_relays_and_questions),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
