@@ -271,6 +271,31 @@ static void test_a_coroutine_belongs_to_the_turn_that_waits_in_it(void **state)
 	world_turn_end(b);
 }
 
+/* coroutine.running() tells a turn's own thread: kept, it is nobody's to resume or close. */
+static void test_a_turns_thread_is_nobody_elses(void **state)
+{
+	(void)state;
+	struct turn *a, *b;
+
+	world_load("local C = stage.class 'things.{id}' local thread\n"
+	           "function C:wait() thread = coroutine.running() stage.sleep(1) return 'end' end\n"
+	           "function C:resume() local ok, e = coroutine.resume(thread) return { ok, e } end\n"
+	           "function C:close() return (pcall(coroutine.close, thread)) end\n"
+	           "return C");
+	a = world_turn(world_actor(world_class(0), "things.a"));
+	b = world_turn(world_actor(world_class(0), "things.b"));
+	assert_string_equal(world_start(a, "wait", "[]"), "waiting");
+	assert_string_equal(world_start(b, "resume", "[]"), "[false,\"cannot resume a coroutine of another turn\"]");
+	assert_string_equal(world_start(b, "close", "[]"), "false");
+	assert_string_equal(world_answer(a, "null"), "\"end\"");
+	assert_string_equal(world_start(a, "wait", "[]"), "waiting");
+	lua_host_ops.abort(a);
+	assert_string_equal(world_start(b, "resume", "[]"), "[false,\"cannot resume a coroutine of another turn\"]");
+	assert_string_equal(world_start(b, "close", "[]"), "false");
+	world_turn_end(a);
+	world_turn_end(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -280,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_by_instructions_where_a_budget_is_set, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_run_given_up_runs_no_code, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_coroutine_belongs_to_the_turn_that_waits_in_it, begin, end),
+		cmocka_unit_test_setup_teardown(test_a_turns_thread_is_nobody_elses, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

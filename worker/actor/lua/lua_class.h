@@ -69,7 +69,8 @@ extern struct lua_run *lua_run_now;
 extern struct host_limits lua_limits;
 
 /* What is known of a thread, in its extra space. */
-#define LUA_CLASS_BUSY 1u   /* a coroutine that a turn waits or was interrupted in */
+#define LUA_CLASS_BUSY 1u   /* a turn's own thread, whose handle may have been kept, or a
+                             * coroutine that a turn waits or was interrupted in */
 #define LUA_CLASS_BROKEN 2u /* the hook has raised an error in it: if that ended it, no hook
                              * is ever called in it again, so nothing may run in it */
 

@@ -55,6 +55,7 @@ static void take_thread(struct lua_run *run)
 		return;
 	}
 	run->thread = lua_newthread(c->state);
+	*lua_class_marks(run->thread) = LUA_CLASS_BUSY;
 	run->thread_ref = luaL_ref(c->state, LUA_REGISTRYINDEX);
 }
 
@@ -71,7 +72,7 @@ static void give_thread(struct lua_run *run)
 
 	if (run->thread == NULL)
 		return;
-	*lua_class_marks(run->thread) = 0;
+	*lua_class_marks(run->thread) = LUA_CLASS_BUSY;
 	lua_settop(run->thread, 0);
 	if (c->pooled == LUA_CLASS_POOL) {
 		luaL_unref(c->state, LUA_REGISTRYINDEX, run->thread_ref);

@@ -140,37 +140,53 @@ static int guarded_move(lua_State *L)
 	return call_original(L);
 }
 
+/* The elements behind `position` move. The library asks for the length again, and a `__len`
+ * may then say another one. */
+static void check_shift(lua_State *L, lua_Integer position, const char *function)
+{
+	if (luaL_getmetafield(L, 1, "__len") != LUA_TNIL)
+		luaL_error(L, "%s: not at a position of a table with __len", function);
+	if (luaL_len(L, 1) - position > RANGE_MOST)
+		too_many(L, function);
+}
+
 static int guarded_insert(lua_State *L)
 {
-	if (lua_gettop(L) == 3 && luaL_len(L, 1) - luaL_checkinteger(L, 2) > RANGE_MOST)
-		return too_many(L, "table.insert");
+	if (lua_gettop(L) == 3)
+		check_shift(L, luaL_checkinteger(L, 2), "table.insert");
 	return call_original(L);
 }
 
 static int guarded_remove(lua_State *L)
 {
-	if (lua_gettop(L) >= 2 && luaL_len(L, 1) - luaL_checkinteger(L, 2) > RANGE_MOST)
-		return too_many(L, "table.remove");
+	if (lua_gettop(L) >= 2)
+		check_shift(L, luaL_checkinteger(L, 2), "table.remove");
 	return call_original(L);
+}
+
+/* Arguments `first` and the next one: the range, made explicit, so that what was checked is
+ * what the library gets. */
+static void fix_range(lua_State *L, int first, const char *function)
+{
+	lua_Integer from = luaL_optinteger(L, first, 1);
+	lua_Integer to = luaL_opt(L, luaL_checkinteger, first + 1, luaL_len(L, 1));
+
+	if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= RANGE_MOST)
+		too_many(L, function);
+	lua_settop(L, first - 1);
+	lua_pushinteger(L, from);
+	lua_pushinteger(L, to);
 }
 
 static int guarded_concat(lua_State *L)
 {
-	lua_Integer from = luaL_optinteger(L, 3, 1);
-	lua_Integer to = luaL_opt(L, luaL_checkinteger, 4, luaL_len(L, 1));
-
-	if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= RANGE_MOST)
-		return too_many(L, "table.concat");
+	fix_range(L, 3, "table.concat");
 	return call_original(L);
 }
 
 static int guarded_unpack(lua_State *L)
 {
-	lua_Integer from = luaL_optinteger(L, 2, 1);
-	lua_Integer to = luaL_opt(L, luaL_checkinteger, 3, luaL_len(L, 1));
-
-	if (to >= from && (lua_Unsigned)to - (lua_Unsigned)from >= RANGE_MOST)
-		return too_many(L, "table.unpack");
+	fix_range(L, 2, "table.unpack");
 	return call_original(L);
 }
 
