@@ -60,7 +60,7 @@ static void set_writing(struct link *link, bool on)
 
 void link_flush(struct link *link)
 {
-	while (!link->closing && buffer_length(&link->out) > 0) {
+	while (!link->closing && !link->deaf && buffer_length(&link->out) > 0) {
 		struct bytes rest = buffer_bytes(&link->out);
 		ssize_t n = send(link->fd, rest.data, rest.len, MSG_NOSIGNAL);
 
@@ -69,13 +69,16 @@ void link_flush(struct link *link)
 			buffer_consume(&link->out, (size_t)n);
 		} else if (errno == EAGAIN) {
 			break;
+		} else if ((errno == EPIPE || errno == ECONNRESET) && !link->paused) {
+			/* What the peer said before it went is read first, to its end. */
+			link->deaf = true;
 		} else if (errno != EINTR) {
 			end(link, -errno);
 			return;
 		}
 	}
 	give_back(&link->out);
-	set_writing(link, !link->closing && buffer_length(&link->out) > 0);
+	set_writing(link, !link->closing && !link->deaf && buffer_length(&link->out) > 0);
 }
 
 /* Hands whole frames on; false where the link has ended meanwhile. */
@@ -210,6 +213,8 @@ bool link_full(const struct link *link)
 
 void link_pause(struct link *link)
 {
+	if (link->deaf)
+		return; /* its end must be read */
 	link->paused = true;
 	ev_io_stop(link->loop, &link->reader);
 }

@@ -38,6 +38,7 @@ struct link {
 	size_t pause_mark;   /* bytes of output above which link_full() says so */
 	uint64_t sent_bytes; /* handed to the kernel since link_init() */
 	bool writing, was_full, paused, closing;
+	bool deaf; /* the peer reads no more; what it has written is read to the end */
 	int error;
 };
 
