@@ -82,7 +82,14 @@ void connection_sync(struct session *s, const struct client_request *q)
 void connection_unwatch(struct session *s, const struct client_request *q)
 {
 	struct watch *w = map_get(&s->watches, q->target);
+	struct pending *p = w ? NULL : pending_find(s, q->target);
 
+	if (p && p->verb == CLIENT_WATCH) {
+		/* Not live yet, and it never will be. */
+		reply_failed(p, ERROR_CANCELLED);
+		answer_ok(s, q->id, nothing);
+		return;
+	}
 	if (w == NULL) {
 		line_refuse(s, q->id, ERROR_BAD_ARG, BYTES_LITERAL("{\"option\":\"id\",\"reason\":\"no such watch\"}"));
 		return;

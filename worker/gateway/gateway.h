@@ -21,14 +21,17 @@ struct worker_link {
 	struct gateway *gateway;
 	struct link *link;         /* NULL: away at present */
 	uint32_t index, incarnation;
+	int next_fd;               /* its successor's link, not begun yet; -1: none */
+	uint32_t next_incarnation;
 	struct pending_list sent;  /* unanswered, in the order sent */
-	struct pending_list held;  /* wait for the link, or for the shard's new owner */
+	struct pending_list told;  /* tells the kernel has not been seen to take */
+	struct pending_list held;  /* wait for the link */
 };
 
 struct gateway_counters {
 	uint64_t requests[CLIENT_VERB_COUNT];
 	uint64_t errors[ERROR_COUNT];
-	uint64_t bytes_in, bytes_out, accepted, refused, events, crashed, retried;
+	uint64_t bytes_in, bytes_out, accepted, refused, events, crashed, retried, clogged;
 };
 
 struct gateway {
@@ -37,7 +40,11 @@ struct gateway {
 	const struct config *config;
 	struct worker_link workers[GATEWAY_WORKERS_MAX];
 	uint32_t worker_count;
-	struct pending_list homeless; /* their shard has no owner, or moved while they were away */
+	struct pending_list homeless; /* their shard has no owner, or is between two */
+	uint32_t *stale;              /* by shard: unanswered requests of former epochs */
+	bool unsettled;               /* some of the homeless need not wait any more */
+	struct timer retry;
+	uint64_t last_order, waiting_bytes;
 	struct pending **pendings;    /* by slot */
 	uint32_t pending_capacity, pending_free;
 	struct session_list sessions, dirty, stalled;

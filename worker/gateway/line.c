@@ -96,6 +96,10 @@ void line_too_long(struct session *s, struct bytes beginning)
 
 	/* Only its ID is of interest; whatever else is wrong, it is too long. */
 	beginning.len = beginning.len < 256 ? beginning.len : 256;
+	if (!s->greeted && !client_first_line_plausible(beginning)) {
+		session_end(s, ERROR_PROTOCOL);
+		return;
+	}
 	s->greeted = true;
 	client_parse(beginning, &q, scratch, &hint);
 	line_refuse(s, q.id, ERROR_TOO_LONG, (struct bytes){ NULL, 0 });

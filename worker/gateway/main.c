@@ -14,6 +14,7 @@
 #include "worker/gateway/query.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
+#include "worker/gateway/worker_link.h"
 
 #define HOUSEKEEPING_MS 250
 
@@ -29,13 +30,13 @@ static void on_housekeeping(struct timer *timer)
 	timer_set(&gateway.timers, timer, now + HOUSEKEEPING_MS, on_housekeeping);
 }
 
-static void arm_clock(void)
+static void arm_clock(bool at_once)
 {
 	uint64_t at, now = clock_now_ms();
 
 	ev_timer_stop(gateway.loop, &gateway.clock);
-	if (!timers_next(&gateway.timers, &at))
-		return;
+	if (!timers_next(&gateway.timers, &at) || at_once)
+		at = now;
 	/* libev counts from the loop's own time, which may be old. */
 	ev_now_update(gateway.loop);
 	ev_timer_set(&gateway.clock, at > now ? (double)(at - now) / 1000 : 0., 0.);
@@ -50,10 +51,15 @@ static void on_wake(struct ev_loop *loop, struct ev_check *watcher, int events)
 
 static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int events)
 {
+	bool again;
+
 	(void)loop, (void)watcher, (void)events;
+
 	timers_run(&gateway.timers, clock_now_ms());
 	session_flush_all(&gateway);
-	arm_clock();
+	route_settle();
+	again = worker_link_flush_all();
+	arm_clock(again);
 	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))
 		child_exit(&gateway.child, EX_OK);
 }
@@ -72,28 +78,22 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	gateway.session_limit = (c->config.client.sessions + m->gateways - 1) / (m->gateways ? m->gateways : 1);
 	if (m->actors > GATEWAY_WORKERS_MAX)
 		child_fail(c, EX_SOFTWARE, "more actor workers than a gateway can serve");
-	for (uint32_t i = 0; i < GATEWAY_WORKERS_MAX; i++) {
-		struct worker_link *worker = &gateway.workers[i];
-
-		*worker = (struct worker_link){ .gateway = &gateway, .index = i };
-		TAILQ_INIT(&worker->sent);
-		TAILQ_INIT(&worker->held);
-	}
+	for (uint32_t i = 0; i < GATEWAY_WORKERS_MAX; i++)
+		worker_link_init(&gateway.workers[i], i);
 	timer_set(&gateway.timers, &gateway.housekeeping, clock_now_ms() + HOUSEKEEPING_MS, on_housekeeping);
 }
 
 static void on_shards(struct child *c, const struct control_shard *former)
 {
-	(void)c;
-	if (former)
-		route_map_changed();
+	(void)c, (void)former;
+	route_map_changed();
 }
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)
 {
 	(void)c;
 	if (m->role == CONTROL_ACTOR && m->index < gateway.worker_count)
-		route_connect(m->index, m->incarnation, take_fd);
+		worker_link_connect(&gateway.workers[m->index], m->incarnation, take_fd);
 	else
 		close(take_fd);
 }
@@ -117,10 +117,8 @@ static void on_drain(struct child *c)
 	(void)c;
 	gateway.draining = true;
 	accept_stop();
-	TAILQ_FOREACH (s, &gateway.sessions, all) {
-		session_send(s, &(struct client_line){ .word = "drain" });
-		session_finish(s);
-	}
+	TAILQ_FOREACH (s, &gateway.sessions, all)
+		session_drain(s);
 }
 
 static const struct child_handlers handlers = {
@@ -149,14 +147,15 @@ static void fini(void)
 	TAILQ_FOREACH (s, &gateway.sessions, all)
 		session_end(s, ERROR_SHUTDOWN);
 	session_flush_all(&gateway);
+	TAILQ_FOREACH (s, &gateway.sessions, all)
+		session_close(s);
+	session_flush_all(&gateway);
 	for (uint32_t i = 1; i < gateway.pending_capacity; i++)
 		if (pending_by_rid(i))
 			pending_free(pending_by_rid(i));
 	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		if (gateway.workers[i].link) {
-			link_fini(gateway.workers[i].link);
-			free(gateway.workers[i].link);
-		}
+		worker_link_fini(&gateway.workers[i]);
+	free(gateway.stale);
 	free(gateway.pendings);
 	free(gateway.read_buffer);
 	while (map_next(&gateway.subjects, &at, NULL, &subject))

@@ -62,7 +62,8 @@ struct pending *pending_new(enum pending_kind kind, const struct ipc_request *re
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct pending){ .kind = kind, .request = *request };
+	*p = (struct pending){ .kind = kind, .request = *request, .size = sizeof(*p) + size };
+	p->order = ++gateway.last_order;
 	at = (char *)(p + 1);
 	p->request.address = copy(&at, request->address);
 	p->request.caller = copy(&at, request->caller);
@@ -73,22 +74,39 @@ struct pending *pending_new(enum pending_kind kind, const struct ipc_request *re
 	return p;
 }
 
-void pending_free(struct pending *p)
+/* Nobody waits for its answer any more. */
+static void detach(struct pending *p)
 {
 	struct session *s = p->session;
 
-	route_take_out(p);
 	timer_clear(&gateway.timers, &p->deadline);
-	if (p->request.rid)
-		give_slot(p->request.rid);
 	if (p->watch)
 		watch_abandon(p->watch);
-	if (s) {
-		TAILQ_REMOVE(&s->pendings, p, of_session);
-		s->inflight--;
-		session_settled(s);
-	}
+	p->watch = NULL;
+	if (s == NULL)
+		return;
+	p->session = NULL;
+	TAILQ_REMOVE(&s->pendings, p, of_session);
+	s->inflight--;
+	s->pending_bytes -= p->size;
+	session_settled(s);
+}
+
+void pending_free(struct pending *p)
+{
+	detach(p);
+	route_take_out(p);
+	if (p->request.rid)
+		give_slot(p->request.rid);
 	free(p);
+}
+
+void pending_dismiss(struct pending *take_pending)
+{
+	if (take_pending->place == PENDING_SENT)
+		detach(take_pending);
+	else
+		pending_free(take_pending);
 }
 
 void pending_attach(struct pending *p, struct session *s, struct bytes id)
@@ -99,6 +117,7 @@ void pending_attach(struct pending *p, struct session *s, struct bytes id)
 	memcpy(p->id, id.data, id.len);
 	TAILQ_INSERT_TAIL(&s->pendings, p, of_session);
 	s->inflight++;
+	s->pending_bytes += p->size;
 }
 
 struct pending *pending_find(const struct session *s, struct bytes id)
@@ -122,16 +141,6 @@ void pending_forget_session(struct session *s)
 {
 	struct pending *p;
 
-	while ((p = TAILQ_FIRST(&s->pendings)) != NULL) {
-		TAILQ_REMOVE(&s->pendings, p, of_session);
-		s->inflight--;
-		p->session = NULL;
-		if (p->watch) {
-			watch_abandon(p->watch);
-			p->watch = NULL;
-		}
-		/* What no worker has yet need not reach one. */
-		if (p->place != PENDING_SENT)
-			pending_free(p);
-	}
+	while ((p = TAILQ_FIRST(&s->pendings)) != NULL)
+		pending_dismiss(p);
 }

@@ -10,24 +10,31 @@ struct worker_link;
 enum pending_kind {
 	PENDING_CLIENT,  /* a session's request */
 	PENDING_RELAY,   /* an actor's, of another worker */
-	PENDING_TELL,    /* the same, without a reply: it lives until it is sent */
+	PENDING_TELL,    /* the same, without a reply: it lives until the kernel has it */
 	PENDING_REWATCH, /* this gateway's own, to take up a watch at a new owner */
 };
 
-enum pending_place { PENDING_NOWHERE, PENDING_SENT, PENDING_HELD, PENDING_HOMELESS };
+enum pending_place {
+	PENDING_NOWHERE,
+	PENDING_SENT,     /* its worker's link has it; a TELL: the kernel may not have it yet */
+	PENDING_HELD,     /* its worker is away */
+	PENDING_HOMELESS, /* its shard has no owner, or is between two */
+};
 
 /* The request's slices point into the bytes behind it. */
 struct pending {
-	TAILQ_ENTRY(pending) place_next; /* in its worker's sent or held list, or the homeless */
+	TAILQ_ENTRY(pending) place_next; /* in the list of its place */
 	TAILQ_ENTRY(pending) of_session;
 	enum pending_kind kind;
 	enum pending_place place;
 	struct worker_link *worker;  /* SENT, HELD: where */
 	struct ipc_request request;  /* rid is this gateway's: the slot in the table */
+	uint64_t order;              /* among those that wait: as they came; 0: before all */
 	uint64_t sent_end;           /* SENT: it is the worker's once its link has sent so much */
+	size_t size;                 /* bytes it takes here */
 	struct timer deadline;
 	/* CLIENT */
-	struct session *session;     /* NULL: gone, the answer is for nobody */
+	struct session *session;     /* NULL: gone or answered, the reply is for nobody */
 	enum client_verb verb;
 	bool quiet;
 	struct watch *watch;         /* WATCH: made, not yet live */
@@ -51,6 +58,10 @@ void pending_attach(struct pending *p, struct session *s, struct bytes id);
 struct pending *pending_find(const struct session *s, struct bytes id);
 /* Whether a request numbered at most `number` is unanswered. */
 bool pending_before(const struct session *s, uint64_t number);
+
+/* It has had its answer, or nobody waits for one. What a worker has keeps its rid until
+ * that worker has replied, or died: a late reply must never meet another's request. */
+void pending_dismiss(struct pending *take_pending);
 /* The session is gone: what is in flight answers nobody. */
 void pending_forget_session(struct session *s);
 

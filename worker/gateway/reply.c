@@ -44,27 +44,30 @@ static void answer_client(struct pending *p, const struct ipc_reply *reply)
 		send_line(p, reply);
 }
 
-static void answer(struct pending *take_pending, const struct ipc_reply *reply)
+/* False: the request is to be asked again. */
+static bool answer(struct pending *p, const struct ipc_reply *reply)
 {
-	switch (take_pending->kind) {
+	switch (p->kind) {
 	case PENDING_CLIENT:
-		answer_client(take_pending, reply);
-		break;
+		answer_client(p, reply);
+		return true;
 	case PENDING_RELAY:
-		relay_answer(take_pending, reply);
-		break;
+		relay_answer(p, reply);
+		return true;
 	case PENDING_REWATCH:
-		watch_taken_up(take_pending, reply);
-		break;
+		return watch_taken_up(p, reply);
 	case PENDING_TELL:
 		break;
 	}
-	pending_free(take_pending);
+	return true;
 }
 
 void reply_failed(struct pending *take_pending, enum error_code code)
 {
-	answer(take_pending, &(struct ipc_reply){ .code = code });
+	if (answer(take_pending, &(struct ipc_reply){ .code = code }))
+		pending_dismiss(take_pending);
+	else
+		watch_ask_later(take_pending);
 }
 
 static bool on_reply(struct worker_link *worker, struct bytes body)
@@ -75,13 +78,14 @@ static bool on_reply(struct worker_link *worker, struct bytes body)
 	if (!ipc_decode_reply(body, &reply))
 		return false;
 	p = pending_by_rid(reply.rid);
-	/* An answer that came after its backstop finds its rid free, or another worker's. */
 	if (p == NULL || p->place != PENDING_SENT || p->worker != worker)
-		return true;
-	if (reply.code == ERROR_MOVED)
+		return true; /* no worker was asked this */
+	if (reply.code == ERROR_MOVED && (p->session || p->kind != PENDING_CLIENT))
 		route_again(p);
+	else if (answer(p, &reply))
+		pending_free(p);
 	else
-		answer(p, &reply);
+		watch_ask_later(p);
 	return true;
 }
 

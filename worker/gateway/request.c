@@ -10,9 +10,23 @@
 #include "worker/gateway/pending.h"
 #include "worker/gateway/reply.h"
 #include "worker/gateway/route.h"
+#include "worker/gateway/watch.h"
 
 /* A worker answers at the deadline itself; only one that hangs needs the gateway. */
 #define BACKSTOP_MS 1000
+/* An emptied buffer larger than this is given back. */
+#define KEEP (256u << 10)
+
+/* What a request is made in: one at a time, so the memory stays from one to the next. */
+static struct buffer members, json, payload;
+
+static struct buffer *anew(struct buffer *b)
+{
+	buffer_clear(b);
+	if (b->capacity > KEEP)
+		buffer_trim(b);
+	return b;
+}
 
 static void on_backstop(struct timer *timer)
 {
@@ -39,17 +53,19 @@ static uint64_t deadline_of(const struct client_request *q)
 	return gateway.now_ms + (t < c->client.max_timeout ? t : c->client.max_timeout);
 }
 
-static void write_members(const struct client_request *q, struct buffer *out)
+static void write_members(const struct client_request *q)
 {
-	if (q->all)
-		return;
-	msgpack_write_array(out, (uint32_t)q->member_count);
-	for (size_t i = 0; i < q->member_count; i++)
-		msgpack_write_str(out, q->members[i]);
+	anew(&members);
+	if (q->verb == CLIENT_CALL) {
+		msgpack_write_str(&members, q->members[0]);
+	} else if (q->verb != CLIENT_SET && !q->all) {
+		msgpack_write_array(&members, (uint32_t)q->member_count);
+		for (size_t i = 0; i < q->member_count; i++)
+			msgpack_write_str(&members, q->members[i]);
+	}
 }
 
-bool request_begin(struct session *s, const struct client_request *q, struct ipc_request *ret,
-                   struct buffer *members)
+bool request_begin(struct session *s, const struct client_request *q, struct ipc_request *ret)
 {
 	if (q->once) {
 		line_refuse(s, q->id, ERROR_NO_SESSION,
@@ -62,21 +78,21 @@ bool request_begin(struct session *s, const struct client_request *q, struct ipc
 		.conditional = q->options & 1u << CLIENT_OPTION_IF,
 		.if_version = q->if_version,
 	};
-	if (q->verb == CLIENT_GET || q->verb == CLIENT_WATCH)
-		write_members(q, members);
-	else if (q->verb == CLIENT_CALL)
-		msgpack_write_str(members, q->members[0]);
-	ret->members = buffer_bytes(members);
+	write_members(q);
+	ret->members = buffer_bytes(&members);
 	return true;
 }
 
 void request_send(struct session *s, const struct client_request *q, const struct ipc_request *request,
                   struct watch *take_watch)
 {
-	struct pending *p = pending_new(PENDING_CLIENT, request);
+	bool fits = s->pending_bytes <= gateway.config->client.output;
+	struct pending *p = fits ? pending_new(PENDING_CLIENT, request) : NULL;
 
 	if (p == NULL) {
-		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"memory\"}"));
+		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"bytes\"}"));
+		if (take_watch)
+			watch_abandon(take_watch);
 		return;
 	}
 	p->verb = q->verb;
@@ -89,14 +105,12 @@ void request_send(struct session *s, const struct client_request *q, const struc
 
 void request_get(struct session *s, const struct client_request *q)
 {
-	struct buffer members = { 0 };
 	struct ipc_request request;
 
-	if (request_begin(s, q, &request, &members)) {
-		request.verb = IPC_GET;
-		request_send(s, q, &request, NULL);
-	}
-	buffer_fini(&members);
+	if (!request_begin(s, q, &request))
+		return;
+	request.verb = IPC_GET;
+	request_send(s, q, &request, NULL);
 }
 
 /* The JSON of a line as msgpack; false where it is none: the client has its answer. */
@@ -155,44 +169,38 @@ static bool names_are_public(struct session *s, const struct client_request *q, 
 
 void request_set(struct session *s, const struct client_request *q)
 {
-	struct buffer members = { 0 }, payload = { 0 };
 	struct ipc_request request;
 
+	anew(&payload);
 	if (!q->all) {
 		msgpack_write_map(&payload, 1);
 		msgpack_write_str(&payload, q->members[0]);
 	}
-	if (request_begin(s, q, &request, &members) && take_json(s, q, &payload)) {
-		if (!is_map(buffer_bytes(&payload))) {
-			line_refuse(s, q->id, ERROR_BAD_ARG, BYTES_LITERAL("{\"reason\":\"set * takes an object\"}"));
-		} else if (names_are_public(s, q, buffer_bytes(&payload))) {
-			request.verb = IPC_SET;
-			request.members = (struct bytes){ NULL, 0 };
-			request.payload = buffer_bytes(&payload);
-			request_send(s, q, &request, NULL);
-		}
-	}
-	buffer_fini(&members);
-	buffer_fini(&payload);
+	if (!request_begin(s, q, &request) || !take_json(s, q, &payload))
+		return;
+	request.verb = IPC_SET;
+	request.payload = buffer_bytes(&payload);
+	if (!is_map(request.payload))
+		line_refuse(s, q->id, ERROR_BAD_ARG, BYTES_LITERAL("{\"reason\":\"set * takes an object\"}"));
+	else if (names_are_public(s, q, request.payload))
+		request_send(s, q, &request, NULL);
 }
 
 void request_call(struct session *s, const struct client_request *q)
 {
-	struct buffer members = { 0 }, json = { 0 }, payload = { 0 };
 	struct ipc_request request;
 
-	if (request_begin(s, q, &request, &members) && (q->json.len == 0 || take_json(s, q, &json))) {
-		request.verb = IPC_CALL;
-		/* An array is the list of arguments, anything else the one argument. */
-		if (q->json.len == 0)
-			msgpack_write_array(&payload, 0);
-		else if (!is_array(buffer_bytes(&json)))
-			msgpack_write_array(&payload, 1);
+	if (!request_begin(s, q, &request) || (q->json.len > 0 && !take_json(s, q, anew(&json))))
+		return;
+	request.verb = IPC_CALL;
+	/* An array is the list of arguments, anything else the one argument. */
+	anew(&payload);
+	if (q->json.len == 0) {
+		msgpack_write_array(&payload, 0);
+	} else if (!is_array(buffer_bytes(&json))) {
+		msgpack_write_array(&payload, 1);
 		buffer_append_bytes(&payload, buffer_bytes(&json));
-		request.payload = buffer_bytes(&payload);
-		request_send(s, q, &request, NULL);
 	}
-	buffer_fini(&members);
-	buffer_fini(&json);
-	buffer_fini(&payload);
+	request.payload = buffer_bytes(buffer_length(&payload) > 0 ? &payload : &json);
+	request_send(s, q, &request, NULL);
 }

@@ -10,8 +10,7 @@ void request_call(struct session *s, const struct client_request *q);
 
 /* What all requests to actors share: options this version lacks are refused (false), the
  * deadline is reckoned, the members are written. */
-bool request_begin(struct session *s, const struct client_request *q, struct ipc_request *ret,
-                   struct buffer *members);
+bool request_begin(struct session *s, const struct client_request *q, struct ipc_request *ret);
 
 /* Sends it for the session; watch is taken (NULL but for watch). */
 void request_send(struct session *s, const struct client_request *q, const struct ipc_request *request,

@@ -1,51 +1,92 @@
-/* Links to actor workers, and what waits for them. */
+/* Where requests go, and where they wait. */
 #include "worker/gateway/route.h"
 
-#include <stdlib.h>
-
-#include "common/log.h"
 #include "common/memory.h"
-#include "worker/gateway/reply.h"
 #include "worker/gateway/watch.h"
+
+/* The owner may learn of its shard after us: ask it again so soon. */
+#define RETRY_MS 10
+/* Bytes of actors' requests that wait here before further ones are refused. */
+#define CLOGGED (64u << 20)
 
 uint32_t route_shard(struct bytes address)
 {
 	return (uint32_t)(hash_bytes(&gateway.child.hash_key, address) % gateway.child.shard_count);
 }
 
+/* --- where a request is --- */
+
+static struct pending_list *list_of(const struct pending *p)
+{
+	switch (p->place) {
+	case PENDING_SENT:
+		return p->kind == PENDING_TELL ? &p->worker->told : &p->worker->sent;
+	case PENDING_HELD:
+		return &p->worker->held;
+	case PENDING_HOMELESS:
+		return &gateway.homeless;
+	case PENDING_NOWHERE:
+		break;
+	}
+	return NULL;
+}
+
+static bool waits(const struct pending *p)
+{
+	return p->place == PENDING_HELD || p->place == PENDING_HOMELESS;
+}
+
 static void put(struct pending *p, enum pending_place place, struct worker_link *worker)
 {
+	struct pending_list *list;
+	struct pending *before;
+
 	p->place = place;
 	p->worker = worker;
-	if (place == PENDING_SENT)
-		TAILQ_INSERT_TAIL(&worker->sent, p, place_next);
-	else if (place == PENDING_HELD)
-		TAILQ_INSERT_TAIL(&worker->held, p, place_next);
+	list = list_of(p);
+	if (!waits(p)) {
+		TAILQ_INSERT_TAIL(list, p, place_next);
+		return;
+	}
+	gateway.waiting_bytes += p->size;
+	before = TAILQ_LAST(list, pending_list);
+	while (before && before->order > p->order)
+		before = TAILQ_PREV(before, pending_list, place_next);
+	if (before)
+		TAILQ_INSERT_AFTER(list, before, p, place_next);
 	else
-		TAILQ_INSERT_TAIL(&gateway.homeless, p, place_next);
+		TAILQ_INSERT_HEAD(list, p, place_next);
+}
+
+static bool is_stale(const struct pending *p)
+{
+	return p->kind != PENDING_TELL && p->request.epoch != gateway.child.shards[p->request.shard].epoch;
 }
 
 void route_take_out(struct pending *p)
 {
-	if (p->place == PENDING_SENT)
-		TAILQ_REMOVE(&p->worker->sent, p, place_next);
-	else if (p->place == PENDING_HELD)
-		TAILQ_REMOVE(&p->worker->held, p, place_next);
-	else if (p->place == PENDING_HOMELESS)
-		TAILQ_REMOVE(&gateway.homeless, p, place_next);
+	uint32_t *stale = &gateway.stale[p->request.shard];
+
+	if (p->place == PENDING_NOWHERE)
+		return;
+	TAILQ_REMOVE(list_of(p), p, place_next);
+	if (waits(p))
+		gateway.waiting_bytes -= p->size;
+	else if (is_stale(p) && *stale > 0 && --*stale == 0)
+		gateway.unsettled = true;
 	p->place = PENDING_NOWHERE;
 }
+
+/* --- sending --- */
 
 static void transmit(struct worker_link *worker, struct pending *p)
 {
 	ipc_encode_request(link_begin(worker->link), &p->request);
 	link_end(worker->link);
-	if (p->kind == PENDING_TELL) {
-		pending_free(p);
-		return;
-	}
 	p->sent_end = worker->link->sent_bytes + buffer_length(&worker->link->out);
 	put(p, PENDING_SENT, worker);
+	if (p->session && link_full(worker->link))
+		session_pause(p->session);
 }
 
 static void send_to_owner(struct pending *p, bool first)
@@ -56,7 +97,7 @@ static void send_to_owner(struct pending *p, bool first)
 
 	p->request.shard = shard;
 	p->request.epoch = owner.epoch;
-	if (owner.worker >= gateway.worker_count) {
+	if (owner.worker >= gateway.worker_count || gateway.stale[shard] > 0 || gateway.unsettled) {
 		put(p, PENDING_HOMELESS, NULL);
 		return;
 	}
@@ -74,7 +115,14 @@ void route_send(struct pending *p)
 
 void route_send_first(struct pending *p)
 {
+	p->order = 0;
 	send_to_owner(p, true);
+}
+
+static void on_retry(struct timer *timer)
+{
+	(void)timer;
+	gateway.unsettled = true;
 }
 
 void route_again(struct pending *p)
@@ -83,10 +131,18 @@ void route_again(struct pending *p)
 
 	gateway.counters.retried++;
 	route_take_out(p);
-	if (gateway.child.shards[p->request.shard].epoch == epoch)
-		put(p, PENDING_HOMELESS, NULL); /* the owner knows a newer map than we do */
-	else
-		route_send(p);
+	if (gateway.child.shards[p->request.shard].epoch != epoch) {
+		send_to_owner(p, p->order == 0);
+		return;
+	}
+	put(p, PENDING_HOMELESS, NULL);
+	timer_set(&gateway.timers, &gateway.retry, gateway.now_ms + RETRY_MS, on_retry);
+}
+
+void route_hold(struct pending *p, struct worker_link *worker)
+{
+	route_take_out(p);
+	put(p, PENDING_HELD, worker);
 }
 
 void route_unwatch(struct bytes address, uint32_t shard)
@@ -100,109 +156,85 @@ void route_unwatch(struct bytes address, uint32_t shard)
 	link_end(link);
 }
 
-/* --- a worker's end --- */
+/* --- those that waited --- */
 
-static bool is_idempotent(const struct pending *p)
+/* Moves all of `from`, both in order, into `into`. */
+static void merge(struct pending_list *into, struct pending_list *from)
 {
-	return p->request.verb == IPC_GET || p->request.verb == IPC_WATCH;
+	struct pending *at = TAILQ_FIRST(into), *p;
+
+	while ((p = TAILQ_FIRST(from)) != NULL) {
+		route_take_out(p);
+		while (at && at->order <= p->order)
+			at = TAILQ_NEXT(at, place_next);
+		if (at)
+			TAILQ_INSERT_BEFORE(at, p, place_next);
+		else
+			TAILQ_INSERT_TAIL(into, p, place_next);
+	}
 }
 
-/* What the dead worker never received waits for its successor; what asks again without
- * harm is asked again; of the rest nobody knows. */
-static void sort_out(struct worker_link *worker, uint64_t received)
+static void send_all(struct pending_list *list)
 {
-	struct pending_list all = TAILQ_HEAD_INITIALIZER(all), held = TAILQ_HEAD_INITIALIZER(held);
 	struct pending *p;
 
-	TAILQ_CONCAT(&all, &worker->sent, place_next);
-	TAILQ_CONCAT(&held, &worker->held, place_next);
-	while ((p = TAILQ_FIRST(&all)) != NULL) {
-		TAILQ_REMOVE(&all, p, place_next);
-		p->place = PENDING_NOWHERE;
-		if (p->sent_end > received || is_idempotent(p)) {
-			gateway.counters.retried++;
-			put(p, PENDING_HELD, worker);
-		} else {
-			gateway.counters.crashed++;
-			reply_failed(p, ERROR_CRASHED);
-		}
+	while ((p = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, p, place_next);
+		send_to_owner(p, p->order == 0);
 	}
-	TAILQ_CONCAT(&worker->held, &held, place_next);
 }
 
-static void drop_link(struct worker_link *worker)
+void route_send_held(struct worker_link *worker)
 {
-	uint64_t received = worker->link->sent_bytes;
+	struct pending_list list = TAILQ_HEAD_INITIALIZER(list);
 
-	link_fini(worker->link);
-	free(worker->link);
-	worker->link = NULL;
-	sort_out(worker, received);
+	merge(&list, &worker->held);
+	send_all(&list);
 }
 
-static void on_lost(struct link *link, int error)
+/* Counts what is unanswered by former owners. */
+static void find_stale(void)
 {
-	struct worker_link *worker = link->owner;
-
-	if (!gateway.draining)
-		log_warn("an actor worker's link is lost", -error, F_UINT("worker", worker->index));
-	drop_link(worker);
-}
-
-static void on_drained(struct link *link)
-{
-	(void)link;
-	session_resume_all(&gateway);
-}
-
-static const struct link_handlers handlers = {
-	.on_frame = reply_frame, .on_lost = on_lost, .on_drained = on_drained,
-};
-
-static void send_held(struct worker_link *worker)
-{
-	struct pending_list held = TAILQ_HEAD_INITIALIZER(held);
 	struct pending *p;
 
-	TAILQ_CONCAT(&held, &worker->held, place_next);
-	while ((p = TAILQ_FIRST(&held)) != NULL) {
-		TAILQ_REMOVE(&held, p, place_next);
-		p->place = PENDING_NOWHERE;
-		route_send(p);
-	}
-}
-
-void route_connect(uint32_t index, uint32_t incarnation, int take_fd)
-{
-	struct worker_link *worker = &gateway.workers[index];
-	int r;
-
-	if (worker->link)
-		drop_link(worker);
-	worker->link = memory_new(sizeof(*worker->link));
-	worker->incarnation = incarnation;
-	r = link_init(worker->link, gateway.loop, take_fd, &handlers, worker);
-	if (r < 0) {
-		log_error("an actor worker's link cannot be used", -r, F_UINT("worker", index));
-		free(worker->link);
-		worker->link = NULL;
-		return;
-	}
-	watch_take_up(index);
-	send_held(worker);
+	memset(gateway.stale, 0, gateway.child.shard_count * sizeof(*gateway.stale));
+	for (uint32_t i = 0; i < gateway.worker_count; i++)
+		TAILQ_FOREACH (p, &gateway.workers[i].sent, place_next)
+			gateway.stale[p->request.shard] += is_stale(p);
 }
 
 void route_map_changed(void)
 {
-	struct pending_list homeless = TAILQ_HEAD_INITIALIZER(homeless);
-	struct pending *p;
+	struct pending_list list = TAILQ_HEAD_INITIALIZER(list);
 
-	TAILQ_CONCAT(&homeless, &gateway.homeless, place_next);
-	while ((p = TAILQ_FIRST(&homeless)) != NULL) {
-		TAILQ_REMOVE(&homeless, p, place_next);
-		p->place = PENDING_NOWHERE;
-		route_send(p);
-	}
+	if (gateway.stale == NULL)
+		gateway.stale = memory_new(gateway.child.shard_count * sizeof(*gateway.stale));
+	find_stale();
+	gateway.unsettled = false;
+	for (uint32_t i = 0; i < gateway.worker_count; i++)
+		merge(&list, &gateway.workers[i].held);
+	merge(&list, &gateway.homeless);
+	watch_take_up();
+	send_all(&list);
+}
+
+void route_settle(void)
+{
+	struct pending_list list = TAILQ_HEAD_INITIALIZER(list);
+
+	if (!gateway.unsettled)
+		return;
+	gateway.unsettled = false;
+	merge(&list, &gateway.homeless);
+	send_all(&list);
+}
+
+bool route_is_clogged(struct bytes address)
+{
+	uint16_t owner = gateway.child.shards[route_shard(address)].worker;
+	const struct link *link = owner < gateway.worker_count ? gateway.workers[owner].link : NULL;
+
+	return gateway.waiting_bytes > CLOGGED || (link && buffer_length(&link->out) > CLOGGED);
 }
 
 uint64_t route_held(void)

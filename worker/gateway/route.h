@@ -1,5 +1,9 @@
 /* Routing: from an address to the link of the worker that owns its shard, or to a queue
- * until there is one. */
+ * until there is one.
+ *
+ * Requests for one actor reach it in the order they came. A shard that moves keeps this
+ * promise: while requests routed by its former epoch are unanswered (the former owner may
+ * yet hand them back with ERROR_MOVED), those that come after them wait. */
 #ifndef WORKER_GATEWAY_ROUTE_H
 #define WORKER_GATEWAY_ROUTE_H
 
@@ -8,10 +12,9 @@
 
 uint32_t route_shard(struct bytes address);
 
-/* Sends it to the owner of its shard, behind what is held for it: one connection's requests
- * to one actor keep their order. A PENDING_TELL that was sent is freed. */
+/* Sends it to the owner of its shard, behind what waits for it. */
 void route_send(struct pending *p);
-/* Before what is held: a watch is taken up before anything can change its actor. */
+/* Before what waits: a watch is taken up before anything can change its actor. */
 void route_send_first(struct pending *p);
 
 /* Out of whatever list it is in. */
@@ -20,16 +23,25 @@ void route_take_out(struct pending *p);
 /* The owner answered that it is not: again, with the present map or the next one. */
 void route_again(struct pending *p);
 
+/* Waits for the worker to come back. */
+void route_hold(struct pending *p, struct worker_link *worker);
+
 /* Tells the owner that this gateway's last watch of an address has ended. */
 void route_unwatch(struct bytes address, uint32_t shard);
 
-/* A new link to a worker: watches are taken up, what was held is sent. */
-void route_connect(uint32_t worker, uint32_t incarnation, int take_fd);
+/* A worker is there: what is held for it is sent. */
+void route_send_held(struct worker_link *worker);
 
 /* The shard map has changed. */
 void route_map_changed(void);
 
-/* Requests that no answer has come for: held ones, and those sent. */
+/* Sends what no longer has to wait; before the loop sleeps. */
+void route_settle(void);
+
+/* Whether so much waits for a worker or its link that actors' requests are refused. */
+bool route_is_clogged(struct bytes address);
+
+/* How many wait. */
 uint64_t route_held(void);
 
 #endif

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/memory.h"
+#include "worker/gateway/flow.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/line.h"
 #include "worker/gateway/pending.h"
@@ -31,7 +31,7 @@ static void set_state(struct session *s, enum session_state state)
 	s->state = state;
 }
 
-static void watch_socket(struct session *s)
+void session_watch_socket(struct session *s)
 {
 	int events = 0;
 
@@ -47,22 +47,7 @@ static void watch_socket(struct session *s)
 		ev_io_start(gateway.loop, &s->io);
 }
 
-/* --- output --- */
-
-bool session_is_slow(const struct session *s)
-{
-	return buffer_length(&s->out) > gateway.config->client.conflate;
-}
-
-static void mark_dirty(struct session *s)
-{
-	if (s->is_dirty || s->state == SESSION_CLOSING)
-		return;
-	s->is_dirty = true;
-	TAILQ_INSERT_TAIL(&gateway.dirty, s, dirty_next);
-}
-
-static void close_later(struct session *s)
+void session_close(struct session *s)
 {
 	if (s->state == SESSION_CLOSING)
 		return;
@@ -71,95 +56,6 @@ static void close_later(struct session *s)
 	ev_io_stop(gateway.loop, &s->io);
 	/* The loop must not sleep over it. */
 	ev_feed_event(gateway.loop, &gateway.acceptor, EV_CUSTOM);
-}
-
-/* The reader is too slow to be served. What it has not been sent is dropped, but for the
- * line it is in the middle of, and the reason; it may still take those. */
-static void mute(struct session *s)
-{
-	struct bytes rest = buffer_bytes(&s->out);
-	const char *end = memchr(rest.data, '\n', rest.len);
-
-	log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", rest.len));
-	s->out.tail = s->out.head + (size_t)(end + 1 - rest.data);
-	client_format(&(struct client_line){ .word = "bye", .code = ERROR_SLOW }, &s->out);
-	s->muted = true;
-	if (s->state == SESSION_OPEN)
-		session_finish(s);
-}
-
-/* What is written is counted, and bounded. */
-static void wrote(struct session *s, size_t before)
-{
-	gateway.counters.bytes_out += buffer_length(&s->out) - before;
-	if (before == 0)
-		s->progress_at = gateway.now_ms;
-	mark_dirty(s);
-	if (buffer_length(&s->out) > gateway.config->client.output)
-		mute(s);
-}
-
-void session_send(struct session *s, const struct client_line *line)
-{
-	size_t before = buffer_length(&s->out);
-
-	if (s->state == SESSION_CLOSING || s->muted)
-		return;
-	if (line->code != ERROR_NONE)
-		gateway.counters.errors[line->code]++;
-	client_format(line, &s->out);
-	wrote(s, before);
-}
-
-void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
-{
-	size_t before = buffer_length(&s->out);
-
-	if (s->state == SESSION_CLOSING || s->muted)
-		return;
-	buffer_append_bytes(&s->out, id);
-	buffer_append_bytes(&s->out, tail);
-	wrote(s, before);
-}
-
-static void set_stalled(struct session *s, bool on)
-{
-	if (on == s->is_stalled)
-		return;
-	s->is_stalled = on;
-	if (on)
-		TAILQ_INSERT_TAIL(&gateway.stalled, s, stalled_next);
-	else
-		TAILQ_REMOVE(&gateway.stalled, s, stalled_next);
-}
-
-/* Hands the kernel what it takes. */
-static void flush(struct session *s)
-{
-	while (buffer_length(&s->out) > 0) {
-		struct bytes rest = buffer_bytes(&s->out);
-		ssize_t n = send(s->io.fd, rest.data, rest.len, MSG_NOSIGNAL);
-
-		if (n > 0) {
-			buffer_consume(&s->out, (size_t)n);
-			s->progress_at = gateway.now_ms;
-		} else if (n < 0 && errno == EAGAIN) {
-			break;
-		} else if (n < 0 && errno != EINTR) {
-			buffer_clear(&s->out);
-			close_later(s);
-			return;
-		}
-	}
-	buffer_trim(&s->out);
-	set_stalled(s, buffer_length(&s->out) > 0);
-	if (s->muted && !s->is_stalled) {
-		close_later(s);
-		return;
-	}
-	watch_socket(s);
-	if (!session_is_slow(s) && !TAILQ_EMPTY(&s->behind))
-		watch_catch_up(s);
 }
 
 /* --- input --- */
@@ -177,14 +73,16 @@ static void take_line(struct session *s, struct bytes line)
 		line_take(s, line);
 }
 
-/* Lines out of what stands in one piece; the rest is kept. A line that is too long is
- * dropped up to its end, answered when its beginning was read. */
-static void take_lines(struct session *s, struct bytes data)
+/* Lines out of what stands in one piece, of which the first `scanned` bytes hold no LF; the
+ * rest is kept. A line that is too long is dropped up to its end, answered when its
+ * beginning was read. */
+static void take_lines(struct session *s, struct bytes data, size_t scanned)
 {
 	while (data.len > 0 && s->state == SESSION_OPEN && !s->is_paused) {
-		const char *end = memchr(data.data, '\n', data.len);
+		const char *end = memchr(data.data + scanned, '\n', data.len - scanned);
 		size_t length = end ? (size_t)(end - data.data) : data.len;
 
+		scanned = 0;
 		if (end == NULL && !s->discarding && length <= gateway.config->client.max_line)
 			break;
 		if (!s->discarding)
@@ -205,38 +103,31 @@ static void take_lines(struct session *s, struct bytes data)
 	}
 }
 
-static void on_readable(struct session *s)
+/* What the client has sent; at its end it is served to the end as after bye, for it may
+ * have closed its own side only. */
+static void read_socket(struct session *s)
 {
 	size_t kept = buffer_length(&s->in);
 	ssize_t n = recv(s->io.fd, gateway.read_buffer, GATEWAY_READ, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n <= 0) {
+	if (n == 0)
+		session_finish(s);
+	if (n < 0) {
 		buffer_clear(&s->out);
-		close_later(s);
-		return;
+		session_close(s);
 	}
+	if (n <= 0)
+		return;
 	gateway.counters.bytes_in += (uint64_t)n;
 	s->heard_at = gateway.now_ms;
 	if (kept == 0) {
-		take_lines(s, (struct bytes){ gateway.read_buffer, (size_t)n });
+		take_lines(s, (struct bytes){ gateway.read_buffer, (size_t)n }, 0);
 	} else {
 		buffer_append(&s->in, gateway.read_buffer, (size_t)n);
-		take_lines(s, buffer_bytes(&s->in));
+		take_lines(s, buffer_bytes(&s->in), kept);
 	}
-}
-
-/* A full link: its clients are read no further until it has drained. */
-static void pause_if_full(struct session *s)
-{
-	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		if (gateway.workers[i].link && link_full(gateway.workers[i].link)) {
-			s->is_paused = true;
-			TAILQ_INSERT_TAIL(&gateway.paused, s, paused_next);
-			watch_socket(s);
-			return;
-		}
 }
 
 static void on_socket(struct ev_loop *loop, struct ev_io *io, int events)
@@ -245,25 +136,42 @@ static void on_socket(struct ev_loop *loop, struct ev_io *io, int events)
 
 	(void)loop;
 	if (events & EV_WRITE && s->state != SESSION_CLOSING)
-		flush(s);
-	if (!(events & EV_READ) || s->state != SESSION_OPEN)
+		flow_flush(s);
+	if (events & EV_READ && s->state == SESSION_OPEN && !s->is_paused)
+		read_socket(s);
+}
+
+void session_pause(struct session *s)
+{
+	if (s->is_paused || s->state != SESSION_OPEN)
 		return;
-	pause_if_full(s);
+	s->is_paused = true;
+	TAILQ_INSERT_TAIL(&gateway.paused, s, paused_next);
+	session_watch_socket(s);
+}
+
+static void resume(struct session *s)
+{
 	if (!s->is_paused)
-		on_readable(s);
+		return;
+	s->is_paused = false;
+	TAILQ_REMOVE(&gateway.paused, s, paused_next);
+	if (s->state == SESSION_OPEN && buffer_length(&s->in) > 0)
+		take_lines(s, buffer_bytes(&s->in), 0);
+	if (s->state != SESSION_CLOSING)
+		session_watch_socket(s);
 }
 
 void session_resume_all(struct gateway *g)
 {
-	struct session *s;
+	/* Who is paused again on the way has had its turn. */
+	struct session *s, *last = TAILQ_LAST(&g->paused, session_list);
+	bool more = last != NULL;
 
-	while ((s = TAILQ_FIRST(&g->paused)) != NULL) {
-		TAILQ_REMOVE(&g->paused, s, paused_next);
-		s->is_paused = false;
-		if (s->state == SESSION_OPEN && buffer_length(&s->in) > 0)
-			take_lines(s, buffer_bytes(&s->in));
-		if (s->state != SESSION_CLOSING)
-			watch_socket(s);
+	while (more) {
+		s = TAILQ_FIRST(&g->paused);
+		more = s != last;
+		resume(s);
 	}
 }
 
@@ -302,28 +210,33 @@ void session_begin(int take_fd, const char *peer)
 
 void session_end(struct session *s, enum error_code code)
 {
-	if (s->state == SESSION_CLOSING)
+	if (s->state == SESSION_CLOSING || s->muted)
 		return;
 	session_send(s, &(struct client_line){ .word = "bye", .code = code });
-	if (s->state == SESSION_CLOSING)
-		return;
-	flush(s);
 	if (s->state != SESSION_CLOSING)
-		close_later(s);
+		flow_mute(s);
 }
 
-static void end_if_finished(struct session *s)
+void session_drain(struct session *s)
 {
-	if (s->state != SESSION_FINISHING || s->muted || !TAILQ_EMPTY(&s->pendings))
+	session_send(s, &(struct client_line){ .word = "drain" });
+	resume(s);
+	flow_mark(s);
+}
+
+/* Everything in flight is answered: it may end. */
+static void end_if_done(struct session *s)
+{
+	if (s->muted || !TAILQ_EMPTY(&s->pendings))
 		return;
-	if (gateway.draining)
+	if (gateway.draining) {
+		/* What came too late hears that it did. */
+		if (s->state == SESSION_OPEN)
+			read_socket(s);
 		session_end(s, ERROR_SHUTDOWN);
-	else if (buffer_length(&s->out) == 0)
-		close_later(s);
-	else
-		flush(s);
-	if (s->state == SESSION_FINISHING && buffer_length(&s->out) == 0)
-		close_later(s);
+	} else if (s->state == SESSION_FINISHING) {
+		flow_mute(s);
+	}
 }
 
 void session_finish(struct session *s)
@@ -335,8 +248,8 @@ void session_finish(struct session *s)
 		TAILQ_REMOVE(&gateway.paused, s, paused_next);
 		s->is_paused = false;
 	}
-	watch_socket(s);
-	mark_dirty(s);
+	session_watch_socket(s);
+	flow_mark(s);
 }
 
 void session_settled(struct session *s)
@@ -351,8 +264,8 @@ void session_settled(struct session *s)
 		session_send(s, &(struct client_line){ .id = { b->id, b->id_length }, .word = "ok" });
 		free(b);
 	}
-	if (s->state == SESSION_FINISHING)
-		mark_dirty(s);
+	if (s->state == SESSION_FINISHING || gateway.draining)
+		flow_mark(s);
 }
 
 /* It leaves every list it is in. */
@@ -363,7 +276,7 @@ static void reap(struct session *s)
 		TAILQ_REMOVE(&gateway.dirty, s, dirty_next);
 	if (s->is_paused)
 		TAILQ_REMOVE(&gateway.paused, s, paused_next);
-	set_stalled(s, false);
+	flow_set_stalled(s, false);
 	pending_forget_session(s);
 	watch_end_all(s);
 	while (s->first_barrier) {
@@ -388,29 +301,10 @@ void session_flush_all(struct gateway *g)
 	while ((s = TAILQ_FIRST(&g->dirty)) != NULL) {
 		TAILQ_REMOVE(&g->dirty, s, dirty_next);
 		s->is_dirty = false;
+		end_if_done(s);
 		if (s->state != SESSION_CLOSING && !s->is_stalled)
-			flush(s);
-		if (s->state == SESSION_FINISHING)
-			end_if_finished(s);
+			flow_flush(s);
 	}
 	while ((s = TAILQ_FIRST(&g->closing)) != NULL)
 		reap(s);
-}
-
-void session_check_time(struct gateway *g, uint64_t now)
-{
-	struct session *s;
-	uint64_t idle = g->config->client.idle;
-
-	TAILQ_FOREACH (s, &g->stalled, stalled_next)
-		if (s->state != SESSION_CLOSING && s->progress_at + g->config->client.stall < now) {
-			if (!s->muted)
-				mute(s);
-			close_later(s);
-		}
-	if (idle == 0)
-		return;
-	TAILQ_FOREACH (s, &g->sessions, all)
-		if (s->state == SESSION_OPEN && s->heard_at + idle < now && TAILQ_EMPTY(&s->pendings))
-			session_end(s, ERROR_IDLE);
 }

@@ -38,9 +38,10 @@ struct session {
 	bool is_dirty, is_stalled, is_paused;
 	bool greeted;      /* its first line has been seen */
 	bool discarding;   /* the rest of a line that is too long */
-	bool muted;        /* too slow: it is sent its farewell and nothing more */
+	bool muted;        /* it is sent what waits and nothing more, then it ends */
 	unsigned bad_lines; /* consecutive */
 	unsigned inflight;
+	size_t pending_bytes; /* of what is in flight */
 	uint64_t number;   /* of this connection, for admins */
 	uint64_t since_ms; /* real time */
 	uint64_t heard_at, progress_at; /* monotonic ms */
@@ -70,16 +71,25 @@ void session_send_tail(struct session *s, struct bytes id, struct bytes tail);
 void session_end(struct session *s, enum error_code code);
 /* Nothing more is read; it ends when everything in flight is answered. */
 void session_finish(struct session *s);
+/* The server stops: what is in flight is finished, what comes now is refused. */
+void session_drain(struct session *s);
+/* Ends it as it is; it goes when the loop prepares. */
+void session_close(struct session *s);
 /* Something was answered: barriers, a pending end. */
 void session_settled(struct session *s);
 
 /* The reader is slow: events are folded until it catches up. */
 bool session_is_slow(const struct session *s);
 
+/* It has asked a worker whose link is full: it is read no further until the link drains. */
+void session_pause(struct session *s);
+void session_resume_all(struct gateway *g);
+
+/* Watches its socket for what its state needs. */
+void session_watch_socket(struct session *s);
+
 /* Between loop turns: writes what is waiting, reaps what has ended. */
 void session_flush_all(struct gateway *g);
-/* Clients whose reading was paused by a full link are read again. */
-void session_resume_all(struct gateway *g);
 /* Time limits: stall and idle. */
 void session_check_time(struct gateway *g, uint64_t now);
 

@@ -93,30 +93,49 @@ static void put(struct subject *s, struct bytes name, struct bytes value, uint64
 	m->changed = changed;
 }
 
-static void put_all(struct subject *s, struct version v, struct bytes map)
+/* Those that differ from what is held; with `all` the others too. */
+static void put_map(struct subject *s, struct version v, struct bytes map, bool all)
 {
 	struct msgpack_reader r = msgpack_read(map);
 	uint32_t n = map.len ? msgpack_read_map(&r) : 0;
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct bytes name = msgpack_read_str(&r), value = msgpack_read_value(&r);
+		const struct member *m;
 
 		if (r.bad)
 			break;
-		put(s, name, value, v.number);
+		m = all ? NULL : find(s, name);
+		if (m == NULL || !msgpack_equal(m->value, value))
+			put(s, name, value, v.number);
 	}
 	s->version = v;
 }
 
-void subject_change(struct subject *s, struct version v, struct bytes changed)
+void subject_change(struct subject *s, struct version v, struct bytes changed, struct bytes removed)
 {
-	put_all(s, v, changed);
+	struct msgpack_reader r = msgpack_read(removed);
+	uint32_t n = removed.len ? msgpack_read_array(&r) : 0;
+
+	put_map(s, v, changed, true);
+	for (uint32_t i = 0; i < n; i++) {
+		struct bytes name = msgpack_read_str(&r);
+
+		if (r.bad)
+			break;
+		put(s, name, (struct bytes){ NULL, 0 }, v.number);
+	}
 }
 
 void subject_replace(struct subject *s, struct version v, struct bytes all)
 {
 	clear_members(s);
-	put_all(s, v, all);
+	put_map(s, v, all, true);
+}
+
+void subject_learn(struct subject *s, struct version v, struct bytes values)
+{
+	put_map(s, v, values, false);
 }
 
 static bool names(const struct watch *w, struct bytes name)
@@ -133,7 +152,7 @@ static bool names(const struct watch *w, struct bytes name)
 	return false;
 }
 
-bool watch_concerned(const struct watch *w, struct bytes changed)
+bool watch_concerned(const struct watch *w, struct bytes changed, struct bytes removed)
 {
 	struct msgpack_reader r = msgpack_read(changed);
 	uint32_t n = changed.len ? msgpack_read_map(&r) : 0;
@@ -145,10 +164,23 @@ bool watch_concerned(const struct watch *w, struct bytes changed)
 		if (!r.bad && names(w, name))
 			return true;
 	}
+	r = msgpack_read(removed);
+	n = removed.len ? msgpack_read_array(&r) : 0;
+	for (uint32_t i = 0; i < n && !r.bad; i++) {
+		struct bytes name = msgpack_read_str(&r);
+
+		if (!r.bad && names(w, name))
+			return true;
+	}
 	return false;
 }
 
-void watch_owed(const struct watch *w, struct buffer *json)
+bool watch_is_owed(const struct watch *w)
+{
+	return w->renew || !version_equal(w->seen, w->subject->version);
+}
+
+void watch_owed(const struct watch *w, struct buffer *json, struct buffer *removed)
 {
 	const struct subject *s = w->subject;
 	bool first = true;
@@ -159,6 +191,14 @@ void watch_owed(const struct watch *w, struct buffer *json)
 
 		if ((!w->renew && m->changed <= w->seen.number) || !names(w, m->name))
 			continue;
+		if (m->value.len == 0) {
+			if (w->renew)
+				continue;
+			if (buffer_length(removed) > 0)
+				buffer_append_text(removed, ",");
+			buffer_append_bytes(removed, m->name);
+			continue;
+		}
 		if (!first)
 			buffer_append_text(json, ",");
 		first = false;

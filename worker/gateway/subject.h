@@ -16,7 +16,7 @@ struct subject;
 
 struct member {
 	struct bytes name;  /* owned */
-	struct bytes value; /* msgpack, owned */
+	struct bytes value; /* msgpack, owned; empty: removed */
 	uint64_t changed;   /* number of the version that last changed it, as far as we know */
 };
 
@@ -41,6 +41,8 @@ TAILQ_HEAD(watch_list, watch);
 struct subject {
 	struct bytes address; /* owned */
 	uint32_t shard;
+	uint32_t epoch;       /* of the shard, when its owner was last asked */
+	bool renewing;        /* its owner is being asked again */
 	struct version version;
 	struct member *list;
 	size_t count;
@@ -58,17 +60,23 @@ bool subject_unused(const struct subject *s);
 void subject_set_relay(struct subject *s, uint32_t worker, bool on);
 bool subject_has_relay(const struct subject *s, uint32_t worker);
 
-/* Takes changed members (msgpack map of name to value) of a version in. */
-void subject_change(struct subject *s, struct version v, struct bytes changed);
+/* Takes members that a version changed (msgpack map of name to value) and removed (array
+ * of names, or empty) in. */
+void subject_change(struct subject *s, struct version v, struct bytes changed, struct bytes removed);
 /* The members are these and no others from this version on. */
 void subject_replace(struct subject *s, struct version v, struct bytes all);
+/* These are the values at a version: what is new to us counts as changed by it. */
+void subject_learn(struct subject *s, struct version v, struct bytes values);
 
-/* Whether any name in the map concerns the watch. */
-bool watch_concerned(const struct watch *w, struct bytes changed);
+/* Whether anything in the map or the array concerns the watch. */
+bool watch_concerned(const struct watch *w, struct bytes changed, struct bytes removed);
 
-/* Appends the JSON object of what the watch is owed: members it names that changed after
- * `seen`, or (renew) all it names. */
-void watch_owed(const struct watch *w, struct buffer *json);
+/* Whether it has not seen the subject's version, or needs everything anew. */
+bool watch_is_owed(const struct watch *w);
+
+/* Appends what the watch is owed: the JSON object of the members it names that changed
+ * after `seen`, or (renew) of all it names; and `a,b` of those removed. */
+void watch_owed(const struct watch *w, struct buffer *json, struct buffer *removed);
 
 /* When the watch may be sent its next event by min=: now or later. */
 uint64_t watch_due(const struct watch *w, uint64_t now);

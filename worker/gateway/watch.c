@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "common/clock.h"
 #include "common/memory.h"
 #include "proto/json.h"
 #include "proto/msgpack.h"
@@ -12,6 +11,9 @@
 #include "worker/gateway/line.h"
 #include "worker/gateway/request.h"
 #include "worker/gateway/route.h"
+
+/* An owner that cannot answer now is asked again after so long. */
+#define ASK_AGAIN_MS 100
 
 /* --- subjects --- */
 
@@ -110,20 +112,18 @@ void watch_end_all(struct session *s)
 
 void watch_request(struct session *s, const struct client_request *q)
 {
-	struct buffer members = { 0 };
 	struct ipc_request request;
 
 	if (s->watches.count + s->asking >= gateway.config->client.watches) {
 		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"watches\"}"));
 		return;
 	}
-	if (request_begin(s, q, &request, &members)) {
-		request.verb = IPC_WATCH;
-		request.resume = q->options & 1u << CLIENT_OPTION_V;
-		request.base = q->v;
-		request_send(s, q, &request, watch_new(s, q, buffer_bytes(&members)));
-	}
-	buffer_fini(&members);
+	if (!request_begin(s, q, &request))
+		return;
+	request.verb = IPC_WATCH;
+	request.resume = q->options & 1u << CLIENT_OPTION_V;
+	request.base = q->v;
+	request_send(s, q, &request, watch_new(s, q, request.members));
 }
 
 void watch_answered(struct pending *p, const struct ipc_reply *reply)
@@ -136,10 +136,13 @@ void watch_answered(struct pending *p, const struct ipc_reply *reply)
 	s->asking--;
 	w->subject->asking--;
 	/* What it holds now is of this version; others of the subject have it already. */
-	subject_change(w->subject, reply->version, reply->payload);
+	subject_learn(w->subject, reply->version, reply->payload);
+	w->subject->epoch = p->request.epoch;
 	w->seen = reply->version;
 	TAILQ_INSERT_TAIL(&w->subject->watches, w, of_subject);
 	map_put(&s->watches, w->id, w);
+	if (p->quiet)
+		return;
 	json_write(reply->payload, &json);
 	session_send(s, &(struct client_line){
 		.id = w->id, .word = "ok", .v = &reply->version,
@@ -168,14 +171,16 @@ static bool same_need(const struct watch *w)
 
 static void encode_tail(const struct watch *w)
 {
-	struct buffer json = { 0 };
+	struct buffer json = { 0 }, removed = { 0 };
 
-	watch_owed(w, &json);
+	watch_owed(w, &json, &removed);
 	buffer_clear(&last.tail);
 	client_format_tail(&(struct client_line){
 		.word = w->renew ? "snap" : "evt", .v = &w->subject->version,
-		.n = w->folded > 1 ? w->folded : 0, .json = buffer_bytes(&json) }, &last.tail);
+		.n = w->folded > 1 ? w->folded : 0, .del = buffer_bytes(&removed),
+		.json = buffer_bytes(&json) }, &last.tail);
 	buffer_fini(&json);
+	buffer_fini(&removed);
 	buffer_clear(&last.members);
 	buffer_append_bytes(&last.members, w->members);
 	last.subject = w->subject;
@@ -202,7 +207,7 @@ static void on_due(struct timer *timer)
 	struct watch *w = (struct watch *)((char *)timer - offsetof(struct watch, timer));
 
 	if (!session_is_slow(w->session))
-		send_owed(w, clock_now_ms());
+		send_owed(w, gateway.now_ms);
 }
 
 /* It is owed something: now, when min= allows it, or when its reader has caught up. */
@@ -221,7 +226,7 @@ static void owe(struct watch *w, uint64_t now)
 
 void watch_catch_up(struct session *s)
 {
-	uint64_t now = clock_now_ms();
+	uint64_t now = gateway.now_ms;
 	struct watch *w, *next;
 
 	for (w = TAILQ_FIRST(&s->behind); w && !session_is_slow(s); w = next) {
@@ -238,7 +243,7 @@ void watch_flush_before_reply(struct session *s, struct bytes address)
 	for (w = TAILQ_FIRST(&s->behind); w; w = next) {
 		next = TAILQ_NEXT(w, behind_next);
 		if (bytes_equal(w->subject->address, address))
-			send_owed(w, clock_now_ms());
+			send_owed(w, gateway.now_ms);
 	}
 }
 
@@ -262,42 +267,68 @@ static void forward(const struct subject *s, struct bytes body)
 	}
 }
 
-static void tell_all(struct subject *s, struct bytes changed, bool renew)
+/* Subjects do not go while their watches do. */
+static void end_all(struct subject *s, enum error_code code)
 {
-	uint64_t now = clock_now_ms();
 	struct watch *w;
 
+	s->asking++;
+	memset(s->relays, 0, sizeof(s->relays));
+	while ((w = TAILQ_FIRST(&s->watches)) != NULL)
+		end_with(w, code);
+	s->asking--;
+}
+
+static void tell_changed(struct subject *s, struct version v, struct bytes changed, struct bytes removed)
+{
+	struct watch *w;
+
+	subject_change(s, v, changed, removed);
 	last.valid = false;
 	TAILQ_FOREACH (w, &s->watches, of_subject) {
-		if (!renew && !watch_concerned(w, changed))
+		if (!watch_is_owed(w) || !watch_concerned(w, changed, removed))
 			continue;
 		w->folded++;
-		w->renew |= renew;
-		owe(w, now);
+		owe(w, gateway.now_ms);
 	}
 }
+
+static void tell_anew(struct subject *s, struct version v, struct bytes all)
+{
+	struct watch *w;
+
+	subject_replace(s, v, all);
+	last.valid = false;
+	TAILQ_FOREACH (w, &s->watches, of_subject) {
+		w->folded++;
+		w->renew = true;
+		owe(w, gateway.now_ms);
+	}
+}
+
+static void ask_again(struct subject *s);
 
 void watch_event(const struct ipc_event *event, struct bytes body)
 {
 	struct subject *s = watch_find_subject(event->address);
-	struct watch *w;
 
-	if (s == NULL)
+	if (s == NULL) {
+		/* A watch whose client left before its answer came: the owner need not go on. */
+		if (event->kind != IPC_EVENT_END)
+			route_unwatch(event->address, route_shard(event->address));
 		return;
+	}
 	forward(s, body);
 	if (event->kind == IPC_EVENT_END) {
-		s->asking++; /* it stays while its watches go */
-		memset(s->relays, 0, sizeof(s->relays));
-		while ((w = TAILQ_FIRST(&s->watches)) != NULL)
-			end_with(w, event->code);
-		s->asking--;
+		end_all(s, event->code);
 		watch_release_subject(s);
 	} else if (event->kind == IPC_EVENT_SNAPSHOT) {
-		subject_replace(s, event->version, event->changed);
-		tell_all(s, event->changed, true);
+		tell_anew(s, event->version, event->changed);
+	} else if (s->version.epoch && s->version.epoch != event->version.epoch) {
+		/* The actor has begun another numbering: what is held says nothing about it. */
+		ask_again(s);
 	} else {
-		subject_change(s, event->version, event->changed);
-		tell_all(s, event->changed, false);
+		tell_changed(s, event->version, event->changed, event->removed);
 	}
 }
 
@@ -308,15 +339,16 @@ static void ask_again(struct subject *s)
 	struct ipc_request request = {
 		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->version,
 	};
-	struct pending *p = pending_new(PENDING_REWATCH, &request);
+	struct pending *p = s->renewing ? NULL : pending_new(PENDING_REWATCH, &request);
 
 	if (p == NULL)
 		return;
 	s->asking++;
+	s->renewing = true;
 	route_send_first(p);
 }
 
-void watch_take_up(uint32_t worker)
+void watch_take_up(void)
 {
 	size_t at = 0;
 	void *subject;
@@ -324,9 +356,21 @@ void watch_take_up(uint32_t worker)
 	while (map_next(&gateway.subjects, &at, NULL, &subject)) {
 		struct subject *s = subject;
 
-		if (gateway.child.shards[s->shard].worker == worker && s->version.epoch != 0)
+		if (s->version.epoch && s->epoch != gateway.child.shards[s->shard].epoch)
 			ask_again(s);
 	}
+}
+
+void watch_forget_relays(uint32_t worker)
+{
+	size_t at = 0;
+	void *subject;
+
+	while (map_next(&gateway.subjects, &at, NULL, &subject))
+		if (subject_has_relay(subject, worker)) {
+			subject_set_relay(subject, worker, false);
+			watch_release_subject(subject);
+		}
 }
 
 /* Actor workers that watch through here hear of the gap's changes as of any other. */
@@ -345,26 +389,49 @@ static void forward_taken_up(const struct subject *s, const struct ipc_reply *re
 	buffer_fini(&body);
 }
 
-void watch_taken_up(struct pending *p, const struct ipc_reply *reply)
+/* Only these say that there is nothing to watch any more. */
+static bool is_final(enum error_code code)
+{
+	return code == ERROR_NO_ACTOR || code == ERROR_GONE || code == ERROR_QUARANTINED;
+}
+
+bool watch_taken_up(struct pending *p, const struct ipc_reply *reply)
 {
 	struct subject *s = watch_find_subject(p->request.address);
-	struct watch *w;
 
-	if (s == NULL)
-		return;
+	if (reply->code != ERROR_NONE && !is_final(reply->code))
+		return false;
 	s->asking--;
+	s->renewing = false;
+	s->epoch = p->request.epoch;
 	forward_taken_up(s, reply);
-	if (reply->code != ERROR_NONE) {
-		s->asking++;
-		while ((w = TAILQ_FIRST(&s->watches)) != NULL)
-			end_with(w, ERROR_GONE);
-		s->asking--;
-	} else if (!reply->resumed) {
-		subject_replace(s, reply->version, reply->payload);
-		tell_all(s, reply->payload, true);
-	} else {
-		subject_change(s, reply->version, reply->payload);
-		tell_all(s, reply->payload, false);
-	}
+	if (reply->code != ERROR_NONE)
+		end_all(s, ERROR_GONE);
+	else if (reply->resumed)
+		tell_changed(s, reply->version, reply->payload, (struct bytes){ NULL, 0 });
+	else
+		tell_anew(s, reply->version, reply->payload);
 	watch_release_subject(s);
+	return true;
+}
+
+static void on_later(struct timer *timer)
+{
+	struct pending *p = (struct pending *)((char *)timer - offsetof(struct pending, deadline));
+	struct subject *s = watch_find_subject(p->request.address);
+
+	s->asking--;
+	if (subject_unused(s)) {
+		pending_free(p);
+		watch_release_subject(s);
+		return;
+	}
+	s->asking++;
+	route_send_first(p);
+}
+
+void watch_ask_later(struct pending *take_pending)
+{
+	route_take_out(take_pending);
+	timer_set(&gateway.timers, &take_pending->deadline, gateway.now_ms + ASK_AGAIN_MS, on_later);
 }

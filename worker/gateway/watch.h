@@ -26,10 +26,16 @@ void watch_catch_up(struct session *s);
  * are owed goes first, min= and slowness or not. */
 void watch_flush_before_reply(struct session *s, struct bytes address);
 
-/* A worker is new: every subject it owns is asked for what changed since. */
-void watch_take_up(uint32_t worker);
-/* The answer to that. */
-void watch_taken_up(struct pending *p, const struct ipc_reply *reply);
+/* A worker or the shard map is new: owners that have not been asked yet are asked what
+ * changed since. */
+void watch_take_up(void);
+/* The answer to that. False: the owner could not say, ask it again. */
+bool watch_taken_up(struct pending *p, const struct ipc_reply *reply);
+/* Asks again in a while; the request goes where nobody needs it any more. */
+void watch_ask_later(struct pending *take_pending);
+
+/* The worker watches nothing through here any more. */
+void watch_forget_relays(uint32_t worker);
 
 /* The subject of an address, made if need be; released when nobody uses it any more. */
 struct subject *watch_subject(struct bytes address);

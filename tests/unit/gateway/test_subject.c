@@ -8,6 +8,7 @@
 #include "worker/gateway/subject.h"
 
 static struct subject *subject;
+static const struct bytes nothing = { NULL, 0 };
 
 static int set_up(void **state)
 {
@@ -28,18 +29,26 @@ static void change(uint64_t number, const char *json)
 	struct buffer packed = { 0 };
 
 	assert_int_equal(json_parse(bytes_of(json), &packed, NULL), JSON_OK);
-	subject_change(subject, (struct version){ 1, number }, buffer_bytes(&packed));
+	subject_change(subject, (struct version){ 1, number }, buffer_bytes(&packed), nothing);
 	buffer_fini(&packed);
+}
+
+static void expect_owed_and_removed(const struct watch *w, const char *wanted, const char *wanted_removed)
+{
+	struct buffer json = { 0 }, removed = { 0 };
+
+	watch_owed(w, &json, &removed);
+	buffer_append(&json, "", 1);
+	buffer_append(&removed, "", 1);
+	assert_string_equal(buffer_bytes(&json).data, wanted);
+	assert_string_equal(buffer_bytes(&removed).data, wanted_removed);
+	buffer_fini(&json);
+	buffer_fini(&removed);
 }
 
 static void expect_owed(const struct watch *w, const char *wanted)
 {
-	struct buffer json = { 0 };
-
-	watch_owed(w, &json);
-	buffer_append(&json, "", 1);
-	assert_string_equal(buffer_bytes(&json).data, wanted);
-	buffer_fini(&json);
+	expect_owed_and_removed(w, wanted, "");
 }
 
 static struct watch watching(struct bytes members)
@@ -85,8 +94,8 @@ static void only_the_named_members_concern_it(void **state)
 	(void)state;
 	change(1, "{\"hp\":100,\"n\":0}");
 	w = watching(HP);
-	assert_false(watch_concerned(&w, (struct bytes){ changed, sizeof(changed) - 1 }));
-	assert_true(watch_concerned(&w, (struct bytes){ both, sizeof(both) - 1 }));
+	assert_false(watch_concerned(&w, (struct bytes){ changed, sizeof(changed) - 1 }, nothing));
+	assert_true(watch_concerned(&w, (struct bytes){ both, sizeof(both) - 1 }, nothing));
 	change(2, "{\"n\":5,\"hp\":1}");
 	expect_owed(&w, "{\"hp\":1}");
 }
@@ -107,6 +116,47 @@ static void a_replaced_subject_is_owed_whole(void **state)
 	watch_sent(&w, 10);
 	assert_false(w.renew);
 	assert_int_equal(w.seen.epoch, 2);
+}
+
+/* ["hp","n"] */
+#define HP_AND_N BYTES_LITERAL("\x92\xa2hp\xa1n")
+
+static void what_is_removed_is_said_once_and_can_come_back(void **state)
+{
+	struct watch w, named;
+
+	(void)state;
+	change(1, "{\"hp\":1,\"n\":2,\"x\":3}");
+	w = watching(nothing);
+	named = watching(HP);
+	subject_change(subject, (struct version){ 1, 2 }, nothing, HP_AND_N);
+	assert_true(watch_concerned(&named, nothing, HP_AND_N));
+	assert_false(watch_concerned(&named, nothing, BYTES_LITERAL("\x91\xa1n")));
+	expect_owed_and_removed(&w, "{}", "hp,n");
+	expect_owed_and_removed(&named, "{}", "hp");
+	change(3, "{\"hp\":7}");
+	expect_owed_and_removed(&w, "{\"hp\":7}", "n");
+	watch_sent(&w, 10);
+	expect_owed_and_removed(&w, "{}", "");
+	w.renew = true;
+	expect_owed_and_removed(&w, "{\"hp\":7,\"x\":3}", "");
+}
+
+/* Another client's snapshot tells an older watch nothing that it has already. */
+static void a_snapshot_makes_only_what_was_unknown_new(void **state)
+{
+	static const char snapshot[] = "\x83\xa2hp\x64\xa1n\x05\xa1z\x01";
+	struct watch w;
+
+	(void)state;
+	change(1, "{\"hp\":100,\"n\":0}");
+	w = watching(nothing);
+	assert_false(watch_is_owed(&w));
+	subject_learn(subject, (struct version){ 1, 4 }, (struct bytes){ snapshot, sizeof(snapshot) - 1 });
+	assert_true(watch_is_owed(&w));
+	expect_owed(&w, "{\"n\":5,\"z\":1}");
+	watch_sent(&w, 10);
+	assert_false(watch_is_owed(&w));
 }
 
 static void min_spaces_events_from_the_first_on(void **state)
@@ -152,6 +202,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(a_watch_is_owed_what_changed_since_it_looked), T(many_changes_fold_into_the_newest_values),
 		T(only_the_named_members_concern_it), T(a_replaced_subject_is_owed_whole),
+		T(what_is_removed_is_said_once_and_can_come_back), T(a_snapshot_makes_only_what_was_unknown_new),
 		T(min_spaces_events_from_the_first_on), T(it_is_unused_without_watches_relays_and_questions),
 	};
 

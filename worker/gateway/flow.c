@@ -1,0 +1,147 @@
+/* Output of sessions and its limits. */
+#include "worker/gateway/flow.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "common/log.h"
+#include "worker/gateway/gateway.h"
+#include "worker/gateway/watch.h"
+
+bool session_is_slow(const struct session *s)
+{
+	return buffer_length(&s->out) > gateway.config->client.conflate;
+}
+
+void flow_mark(struct session *s)
+{
+	if (s->is_dirty || s->state == SESSION_CLOSING)
+		return;
+	s->is_dirty = true;
+	TAILQ_INSERT_TAIL(&gateway.dirty, s, dirty_next);
+}
+
+void flow_set_stalled(struct session *s, bool on)
+{
+	if (on == s->is_stalled)
+		return;
+	s->is_stalled = on;
+	if (on)
+		TAILQ_INSERT_TAIL(&gateway.stalled, s, stalled_next);
+	else
+		TAILQ_REMOVE(&gateway.stalled, s, stalled_next);
+}
+
+/* What the kernel does not take waits until the socket can be written. */
+static void push(struct session *s)
+{
+	while (buffer_length(&s->out) > 0) {
+		struct bytes rest = buffer_bytes(&s->out);
+		ssize_t n = send(s->io.fd, rest.data, rest.len, MSG_NOSIGNAL);
+
+		if (n > 0) {
+			buffer_consume(&s->out, (size_t)n);
+			s->progress_at = gateway.now_ms;
+		} else if (n < 0 && errno == EAGAIN) {
+			break;
+		} else if (n < 0 && errno != EINTR) {
+			buffer_clear(&s->out);
+			session_close(s);
+			return;
+		}
+	}
+	flow_set_stalled(s, buffer_length(&s->out) > 0);
+}
+
+void flow_flush(struct session *s)
+{
+	push(s);
+	buffer_trim(&s->out);
+	if (s->state == SESSION_CLOSING)
+		return;
+	if (s->muted && !s->is_stalled) {
+		session_close(s);
+		return;
+	}
+	session_watch_socket(s);
+	if (!session_is_slow(s) && !TAILQ_EMPTY(&s->behind))
+		watch_catch_up(s);
+}
+
+void flow_mute(struct session *s)
+{
+	s->muted = true;
+	session_finish(s);
+	flow_mark(s);
+}
+
+/* The reader is too slow to be served. What it has not been sent is dropped, but for the
+ * line it is in the middle of, and the reason; it may still take those. */
+static void give_up(struct session *s)
+{
+	struct bytes rest = buffer_bytes(&s->out);
+	const char *end = memchr(rest.data, '\n', rest.len);
+
+	log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", rest.len));
+	s->out.tail = s->out.head + (size_t)(end + 1 - rest.data);
+	client_format(&(struct client_line){ .word = "bye", .code = ERROR_SLOW }, &s->out);
+	gateway.counters.errors[ERROR_SLOW]++;
+	flow_mute(s);
+}
+
+/* What is written is counted, and bounded. */
+static void wrote(struct session *s, size_t before)
+{
+	gateway.counters.bytes_out += buffer_length(&s->out) - before;
+	if (before == 0)
+		s->progress_at = gateway.now_ms;
+	flow_mark(s);
+	if (buffer_length(&s->out) <= gateway.config->client.output)
+		return;
+	/* Much at once is not slowness yet. */
+	if (!s->is_stalled)
+		push(s);
+	if (s->state != SESSION_CLOSING && buffer_length(&s->out) > gateway.config->client.output)
+		give_up(s);
+}
+
+void session_send(struct session *s, const struct client_line *line)
+{
+	size_t before = buffer_length(&s->out);
+
+	if (s->state == SESSION_CLOSING || s->muted)
+		return;
+	if (line->code != ERROR_NONE)
+		gateway.counters.errors[line->code]++;
+	client_format(line, &s->out);
+	wrote(s, before);
+}
+
+void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
+{
+	size_t before = buffer_length(&s->out);
+
+	if (s->state == SESSION_CLOSING || s->muted)
+		return;
+	buffer_append_bytes(&s->out, id);
+	buffer_append_bytes(&s->out, tail);
+	wrote(s, before);
+}
+
+void session_check_time(struct gateway *g, uint64_t now)
+{
+	struct session *s;
+	uint64_t idle = g->config->client.idle;
+
+	TAILQ_FOREACH (s, &g->stalled, stalled_next)
+		if (s->state != SESSION_CLOSING && s->progress_at + g->config->client.stall < now) {
+			if (!s->muted)
+				give_up(s);
+			session_close(s);
+		}
+	if (idle == 0)
+		return;
+	TAILQ_FOREACH (s, &g->sessions, all)
+		if (s->state == SESSION_OPEN && s->heard_at + idle < now && TAILQ_EMPTY(&s->pendings))
+			session_end(s, ERROR_IDLE);
+}
