@@ -14,7 +14,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scenario")]
 
-import checker                            # noqa: E402
+import _checker as checker               # noqa: E402
 from server import Server                 # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("STAGE_BUILD", "build"))
