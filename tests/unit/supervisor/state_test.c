@@ -130,7 +130,7 @@ static void a_dead_servers_socket_is_replaced_a_living_ones_is_not(void **state)
 
 static void port_0_picks_one_and_tells_which(void **state)
 {
-	static const char *const addresses[] = { "127.0.0.1:0", "*:0", "localhost:0" };
+	static const char *const addresses[] = { "127.0.0.1:0", "*:0", "127.0.0.2:0" };
 	struct buffer error = { 0 };
 
 	(void)state;
