@@ -111,6 +111,7 @@ void connection_cancel(struct session *s, const struct client_request *q)
 		reply_failed(p, ERROR_CANCELLED);
 		return;
 	}
+	p->cancelled = true;
 	ipc_encode_cancel(link_begin(p->worker->link), p->request.rid);
 	link_end(p->worker->link);
 }

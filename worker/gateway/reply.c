@@ -80,6 +80,8 @@ static bool on_reply(struct worker_link *worker, struct bytes body)
 	p = pending_by_rid(reply.rid);
 	if (p == NULL || p->place != PENDING_SENT || p->worker != worker)
 		return true; /* no worker was asked this */
+	if (reply.code == ERROR_MOVED && p->cancelled)
+		reply.code = ERROR_CANCELLED;
 	if (reply.code == ERROR_MOVED && (p->session || p->kind != PENDING_CLIENT))
 		route_again(p);
 	else if (answer(p, &reply))

@@ -14,6 +14,8 @@
 
 /* A worker answers at the deadline itself; only one that hangs needs the gateway. */
 #define BACKSTOP_MS 1000
+/* Bytes of a connection's requests in flight from which the next is refused. */
+#define IN_FLIGHT_MAX (8u << 20)
 /* An emptied buffer larger than this is given back. */
 #define KEEP (256u << 10)
 
@@ -86,7 +88,7 @@ bool request_begin(struct session *s, const struct client_request *q, struct ipc
 void request_send(struct session *s, const struct client_request *q, const struct ipc_request *request,
                   struct watch *take_watch)
 {
-	bool fits = s->pending_bytes <= gateway.config->client.output;
+	bool fits = s->pending_bytes <= IN_FLIGHT_MAX;
 	struct pending *p = fits ? pending_new(PENDING_CLIENT, request) : NULL;
 
 	if (p == NULL) {

@@ -110,6 +110,8 @@ static void put_map(struct subject *s, struct version v, struct bytes map, bool 
 			put(s, name, value, v.number);
 	}
 	s->version = v;
+	if (!s->renewing)
+		s->known = v;
 }
 
 void subject_change(struct subject *s, struct version v, struct bytes changed, struct bytes removed)

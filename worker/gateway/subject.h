@@ -44,6 +44,7 @@ struct subject {
 	uint32_t epoch;       /* of the shard, when its owner was last asked */
 	bool renewing;        /* its owner is being asked again */
 	struct version version;
+	struct version known; /* up to here every change was heard of; stands while renewing */
 	struct member *list;
 	size_t count;
 	struct watch_list watches;

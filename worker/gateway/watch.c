@@ -337,7 +337,7 @@ void watch_event(const struct ipc_event *event, struct bytes body)
 static void ask_again(struct subject *s)
 {
 	struct ipc_request request = {
-		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->version,
+		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->known,
 	};
 	struct pending *p = s->renewing ? NULL : pending_new(PENDING_REWATCH, &request);
 

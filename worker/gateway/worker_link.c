@@ -33,15 +33,18 @@ static void sort_out(struct worker_link *worker, uint64_t received)
 			route_hold(p, worker);
 		else
 			pending_free(p);
-	while ((p = TAILQ_FIRST(&worker->sent)) != NULL)
-		if (is_wanted(p) && (p->sent_end > received || is_idempotent(p))) {
+	while ((p = TAILQ_FIRST(&worker->sent)) != NULL) {
+		bool again = p->sent_end > received || is_idempotent(p);
+
+		if (is_wanted(p) && again && !p->cancelled) {
 			gateway.counters.retried++;
 			route_hold(p, worker);
-		} else {
-			gateway.counters.crashed++;
-			route_take_out(p);
-			reply_failed(p, ERROR_CRASHED);
+			continue;
 		}
+		gateway.counters.crashed += !again;
+		route_take_out(p);
+		reply_failed(p, again ? ERROR_CANCELLED : ERROR_CRASHED);
+	}
 }
 
 static void drop(struct worker_link *worker)
