@@ -46,6 +46,28 @@ static void text(struct buffer *out, const char *key, const char *value)
 	msgpack_write_str(out, bytes_of(value));
 }
 
+static void count_verbs(struct buffer *out)
+{
+	msgpack_write_str(out, BYTES_LITERAL("by_verb"));
+	msgpack_write_map(out, CLIENT_VERB_COUNT);
+	for (int i = 0; i < CLIENT_VERB_COUNT; i++)
+		number(out, client_verb_rows[i].word, gateway.counters.requests[i]);
+}
+
+/* Only those that occurred. */
+static void count_errors(struct buffer *out)
+{
+	uint32_t kinds = 0;
+
+	for (int i = 0; i < ERROR_COUNT; i++)
+		kinds += gateway.counters.errors[i] > 0;
+	msgpack_write_str(out, BYTES_LITERAL("by_error"));
+	msgpack_write_map(out, kinds);
+	for (int i = 0; i < ERROR_COUNT; i++)
+		if (gateway.counters.errors[i] > 0)
+			number(out, error_rows[i].name, gateway.counters.errors[i]);
+}
+
 static uint64_t count_watches(void)
 {
 	uint64_t n = 0;
@@ -59,7 +81,7 @@ static uint64_t count_watches(void)
 static void answer_status(struct answer *answer)
 {
 	const struct gateway_counters *c = &gateway.counters;
-	struct buffer *out = row(answer, 13);
+	struct buffer *out = row(answer, 16);
 	uint64_t requests = 0, errors = 0;
 
 	for (int i = 0; i < CLIENT_VERB_COUNT; i++)
@@ -79,6 +101,9 @@ static void answer_status(struct answer *answer)
 	number(out, "held", route_held());
 	number(out, "bytes_in", c->bytes_in);
 	number(out, "bytes_out", c->bytes_out);
+	number(out, "clogged", c->clogged);
+	count_verbs(out);
+	count_errors(out);
 }
 
 static void answer_sessions(struct answer *answer)

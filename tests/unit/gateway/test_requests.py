@@ -220,6 +220,7 @@ def admins_are_told_of_sessions(stage):
     assert (session["inflight"], session["watches"]) == (1, 1)
     status, = stage.asks("status")
     assert (status["sessions"], status["watches"], status["requests"]) == (1, 1, 3), status
+    assert (status["by_verb"]["hello"], status["by_verb"]["call"], status["by_error"]) == (1, 1, {})
     worker.answers(asked, 1, (1, 1))
     alice.hears("3 ok v=1:1 1")
     assert stage.asks("nonsense").startswith("a gateway")
