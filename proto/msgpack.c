@@ -96,6 +96,15 @@ uint32_t msgpack_read_map(struct msgpack_reader *r)
 	return fits(r, mp_check_map(r->at, r->end)) ? counted(r, mp_decode_map(&r->at)) : 0;
 }
 
+/* Whether the head of a string or bin is there: its first byte and its length.
+ * (mp_check_binl() asserts that something follows the first byte.) */
+static bool head_fits(struct msgpack_reader *r, bool bin)
+{
+	ptrdiff_t length_size = 1 << (*r->at & 3); /* 0xc4: 1, 0xc5: 2, 0xc6: 4 */
+
+	return fits(r, bin ? 1 + length_size - (r->end - r->at) : mp_check_strl(r->at, r->end));
+}
+
 struct bytes msgpack_read_str(struct msgpack_reader *r)
 {
 	bool bin;
@@ -108,7 +117,7 @@ struct bytes msgpack_read_str(struct msgpack_reader *r)
 		r->bad = true;
 		return none;
 	}
-	if (!fits(r, bin ? mp_check_binl(r->at, r->end) : mp_check_strl(r->at, r->end)))
+	if (!head_fits(r, bin))
 		return none;
 	len = bin ? mp_decode_binl(&r->at) : mp_decode_strl(&r->at);
 	if (len > (size_t)(r->end - r->at)) {
@@ -124,7 +133,7 @@ static bool skip_sized(struct msgpack_reader *r, bool bin)
 {
 	uint32_t len;
 
-	if (!fits(r, bin ? mp_check_binl(r->at, r->end) : mp_check_strl(r->at, r->end)))
+	if (!head_fits(r, bin))
 		return false;
 	len = bin ? mp_decode_binl(&r->at) : mp_decode_strl(&r->at);
 	if (len > (size_t)(r->end - r->at))
