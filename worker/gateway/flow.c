@@ -8,6 +8,9 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/watch.h"
 
+#define PARTING_MS 1000    /* who sends on after the farewell is listened to for so long */
+#define DISCARD_AT_ONCE 16 /* reads */
+
 bool session_is_slow(const struct session *s)
 {
 	return buffer_length(&s->out) > gateway.config->client.conflate;
@@ -53,14 +56,41 @@ static void push(struct session *s)
 	flow_set_stalled(s, buffer_length(&s->out) > 0);
 }
 
+void flow_discard(struct session *s)
+{
+	ssize_t n = 1;
+
+	for (int i = 0; i < DISCARD_AT_ONCE && n > 0; i++) {
+		n = recv(s->io.fd, gateway.read_buffer, GATEWAY_READ, 0);
+		s->sends_on |= n > 0;
+	}
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || !s->sends_on)
+		session_close(s);
+}
+
+/* All is written. Bytes of the client that nobody has read would make the kernel break the
+ * connection, and the farewell with it: who is still sending is given time to hear it. */
+static void part(struct session *s)
+{
+	shutdown(s->io.fd, SHUT_WR);
+	s->parting = true;
+	s->sends_on |= s->discarding;
+	s->progress_at = gateway.now_ms;
+	flow_set_stalled(s, true);
+	flow_discard(s);
+	session_watch_socket(s);
+}
+
 void flow_flush(struct session *s)
 {
+	if (s->parting)
+		return;
 	push(s);
 	buffer_trim(&s->out);
 	if (s->state == SESSION_CLOSING)
 		return;
 	if (s->muted && !s->is_stalled) {
-		session_close(s);
+		part(s);
 		return;
 	}
 	session_watch_socket(s);
@@ -133,12 +163,15 @@ void session_check_time(struct gateway *g, uint64_t now)
 	struct session *s;
 	uint64_t idle = g->config->client.idle;
 
-	TAILQ_FOREACH (s, &g->stalled, stalled_next)
-		if (s->state != SESSION_CLOSING && s->progress_at + g->config->client.stall < now) {
-			if (!s->muted)
-				give_up(s);
-			session_close(s);
-		}
+	TAILQ_FOREACH (s, &g->stalled, stalled_next) {
+		uint64_t patience = s->parting ? PARTING_MS : g->config->client.stall;
+
+		if (s->state == SESSION_CLOSING || s->progress_at + patience >= now)
+			continue;
+		if (!s->muted)
+			give_up(s);
+		session_close(s);
+	}
 	if (idle == 0)
 		return;
 	TAILQ_FOREACH (s, &g->sessions, all)

@@ -13,6 +13,9 @@ void flow_mark(struct session *s);
 /* It is sent what waits, and nothing more; then it ends. */
 void flow_mute(struct session *s);
 
+/* It has been told farewell: what it sends is read, and dropped. */
+void flow_discard(struct session *s);
+
 void flow_set_stalled(struct session *s, bool on);
 
 #endif

@@ -33,11 +33,13 @@ static void set_state(struct session *s, enum session_state state)
 
 void session_watch_socket(struct session *s)
 {
-	int events = 0;
+	int events = s->parting ? EV_READ : 0;
 
+	if (s->state == SESSION_CLOSING)
+		return;
 	if (s->state == SESSION_OPEN && !s->is_paused)
 		events |= EV_READ;
-	if (s->is_stalled)
+	if (s->is_stalled && !s->parting)
 		events |= EV_WRITE;
 	if (s->io.events == events && ev_is_active(&s->io))
 		return;
@@ -100,6 +102,7 @@ static void take_lines(struct session *s, struct bytes data, size_t scanned)
 		s->in = rest;
 	} else if (data.len == 0 || s->state != SESSION_OPEN) {
 		buffer_fini(&s->in);
+		s->sends_on |= data.len > 0;
 	}
 }
 
@@ -135,6 +138,10 @@ static void on_socket(struct ev_loop *loop, struct ev_io *io, int events)
 	struct session *s = (struct session *)((char *)io - offsetof(struct session, io));
 
 	(void)loop;
+	if (s->parting) {
+		flow_discard(s);
+		return;
+	}
 	if (events & EV_WRITE && s->state != SESSION_CLOSING)
 		flow_flush(s);
 	if (events & EV_READ && s->state == SESSION_OPEN && !s->is_paused)

@@ -39,6 +39,8 @@ struct session {
 	bool greeted;      /* its first line has been seen */
 	bool discarding;   /* the rest of a line that is too long */
 	bool muted;        /* it is sent what waits and nothing more, then it ends */
+	bool parting;      /* it has been written its last, and may be sending still … */
+	bool sends_on;     /* … as it has been seen to */
 	unsigned bad_lines; /* consecutive */
 	unsigned inflight;
 	size_t pending_bytes; /* of what is in flight */

@@ -15,6 +15,16 @@
 /* An owner that cannot answer now is asked again after so long. */
 #define ASK_AGAIN_MS 100
 
+/* The tail of the line last encoded: a fan-out writes it once for every distinct need. */
+static struct {
+	struct buffer tail;
+	const struct subject *subject;
+	struct version from, to;
+	struct buffer members; /* of that watch */
+	uint64_t folded;
+	bool renew, valid;
+} last;
+
 /* --- subjects --- */
 
 struct subject *watch_find_subject(struct bytes address)
@@ -38,6 +48,7 @@ void watch_release_subject(struct subject *s)
 	if (!subject_unused(s))
 		return;
 	map_remove(&gateway.subjects, s->address);
+	last.valid = false;
 	route_unwatch(s->address, s->shard);
 	subject_free(s);
 }
@@ -151,16 +162,6 @@ void watch_answered(struct pending *p, const struct ipc_reply *reply)
 }
 
 /* --- telling --- */
-
-/* The tail of the line last encoded: a fan-out writes it once for every distinct need. */
-static struct {
-	struct buffer tail;
-	const struct subject *subject;
-	struct version from, to;
-	struct buffer members; /* of that watch */
-	uint64_t folded;
-	bool renew, valid;
-} last;
 
 static bool same_need(const struct watch *w)
 {

@@ -60,6 +60,14 @@ def browsers_are_shown_the_door(stage):
         alice.is_closed()
 
 
+def who_is_still_sending_hears_the_farewell_too(stage):
+    alice = stage.client()
+    alice.hears_nothing()
+    alice.sends(b"1 bye @\n" + b"2 ping @\n" * 1000000)
+    alice.hears("1 ok")
+    alice.is_closed()
+
+
 def what_this_version_lacks_says_so(stage):
     alice = stage.client()
     alice.says('1 auth @ {"token":"x"}', "2 hello @ session=mine", "3 call a.1 f once=1", "4 hello @ proto=2")
