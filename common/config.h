@@ -41,10 +41,13 @@ struct config {
 		uint64_t turn_memory;  /* net bytes one turn may allocate (8M) */
 		uint64_t class_memory; /* bytes of one class's Lua state (64M) */
 		uint64_t stored;       /* bytes one actor's properties may take (1M) */
+		uint64_t quarantine_message; /* workers a message may kill before it is held (2; 0: never) */
+		uint64_t quarantine_actor;   /* the same for all messages to one actor (4) */
+		uint64_t quarantine_period;  /* milliseconds such deaths are remembered (1h) */
 	} actors;
 	struct { int engine; char *url; } store;
 	struct { char *listen; } web;
-	unsigned char origin[64]; /* enum config_origin of each row */
+	unsigned char origin[128]; /* enum config_origin of each row */
 };
 
 struct config_row {

@@ -86,6 +86,9 @@ const struct config_row config_rows[] = {
 	COUNT("actors", "resident", actors.resident, "1000000", 1, 100000000, false, "actors in memory, per worker"),
 	SIZE("actors", "turn_memory", actors.turn_memory, "8M", 64 * KB, 1 * GB, "bytes one turn may allocate"),
 	SIZE("actors", "class_memory", actors.class_memory, "64M", 1 * MB, 64 * GB, "bytes one class's code may hold"),
+	COUNT("actors", "quarantine_message", actors.quarantine_message, "2", 0, 1000000, false, "worker deaths after which a message is held; 0: never"),
+	COUNT("actors", "quarantine_actor", actors.quarantine_actor, "4", 0, 1000000, false, "worker deaths after which an actor is held; 0: never"),
+	TIME("actors", "quarantine_period", actors.quarantine_period, "1h", 1, 365 * DAY, "how long such deaths are remembered"),
 	SIZE("actors", "stored", actors.stored, "1M", 1 * KB, 16 * MB, "bytes of one actor's properties"),
 
 	{ "store", "engine", CONFIG_CHOICE, AT(store.engine), "rocksdb", .choices = engines, .available = 2,

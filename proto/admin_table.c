@@ -13,6 +13,8 @@ const struct admin_verb_row admin_verb_rows[] = {
 	{ "shards", ADMIN_OPERATE, 0, 0, "", "", "which worker owns which shards", "stagectl shards" },
 	{ "config", ADMIN_OPERATE, 0, 0, "", "origin", "the effective settings", "stagectl config origin=1" },
 	{ "reload", ADMIN_ADMIN, 0, 0, "", "", "read configuration and class files again", "stagectl reload" },
+	{ "quarantine", ADMIN_ADMIN, 0, 0, "", "", "what is held back because it killed its worker", "stagectl quarantine" },
+	{ "release", ADMIN_ADMIN, 1, 1, "ADDRESS", "", "free what is held of an actor", "stagectl release players.42" },
 	{ "auth", ADMIN_NOBODY, 1, 1, "TOKEN", "", "the first command over TCP", "auth TOKEN" },
 	{ "help", ADMIN_OPERATE, 0, 1, "[COMMAND]", "", "what the commands are", "stagectl help inspect" },
 	{ .word = NULL },

@@ -61,7 +61,7 @@ unsigned control_type(struct bytes message)
 
 	msgpack_read_array(&r);
 	type = msgpack_read_uint(&r);
-	return r.bad || type < CONTROL_HELLO || type > CONTROL_ALARM ? 0 : (unsigned)type;
+	return r.bad || type < CONTROL_HELLO || type >= CONTROL_TYPE_COUNT ? 0 : (unsigned)type;
 }
 
 void control_encode_plain(struct buffer *out, enum control_type type)
@@ -276,6 +276,29 @@ bool control_decode_alarm(struct bytes message, struct control_alarm *ret)
 
 	m.name = msgpack_read_str(&r);
 	m.text = msgpack_read_str(&r);
+	if (!whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
+void control_encode_quarantine(struct buffer *out, const struct control_quarantine *m)
+{
+	begin(out, CONTROL_QUARANTINE, 5);
+	msgpack_write_bool(out, m->held);
+	msgpack_write_bool(out, m->whole);
+	msgpack_write_uint(out, m->fingerprint);
+	msgpack_write_str(out, m->address);
+}
+
+bool control_decode_quarantine(struct bytes message, struct control_quarantine *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_QUARANTINE, 5);
+	struct control_quarantine m = { .held = msgpack_read_bool(&r) };
+
+	m.whole = msgpack_read_bool(&r);
+	m.fingerprint = msgpack_read_uint(&r);
+	m.address = msgpack_read_str(&r);
 	if (!whole(&r))
 		return false;
 	*ret = m;

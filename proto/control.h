@@ -2,7 +2,8 @@
  * store): one packet of a common/channel.h each, msgpack objects, some with a
  * descriptor. The supervisor speaks first.
  *
- * Life of a child:  HELLO -> (settings) CLASSES? SHARDS PEER* LISTENER? -> READY
+ * Life of a child:  HELLO -> (settings) SCOREBOARD? QUARANTINE* CLASSES? SHARDS PEER*
+ * LISTENER? -> READY
  * -> PING/PONG, SHARDS, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
  * A child whose channel closes exits: it never outlives its supervisor. */
 #ifndef PROTO_CONTROL_H
@@ -12,7 +13,7 @@
 
 #include "common/buffer.h"
 
-#define CONTROL_VERSION 1
+#define CONTROL_VERSION 2
 #define CONTROL_FD 3 /* where a child finds its channel */
 
 enum control_role { CONTROL_SUPERVISOR, CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE, CONTROL_ROLE_COUNT };
@@ -32,6 +33,9 @@ enum control_type {
 	CONTROL_QUERY,     /* supervisor -> child: an admin's question */
 	CONTROL_ROWS,      /* child -> supervisor: rows of the answer; last ends it */
 	CONTROL_ALARM,     /* child -> supervisor: a lasting condition begins or ends */
+	CONTROL_SCOREBOARD, /* supervisor -> actor worker: its scoreboard (proto/scoreboard.h), a memfd */
+	CONTROL_QUARANTINE, /* supervisor -> actor worker: a message or an actor is held back, or freed */
+	CONTROL_TYPE_COUNT
 };
 
 struct control_hello {
@@ -102,6 +106,14 @@ struct control_alarm {
 	struct bytes text;
 };
 
+/* QUARANTINE: what is held after crashes. not held: everything of that address is free. */
+struct control_quarantine {
+	bool held;
+	bool whole;           /* the actor itself, not one message to it */
+	uint64_t fingerprint; /* of the message, see proto/scoreboard.h */
+	struct bytes address;
+};
+
 /* Decoded slices point into the message. 0 where it is none. */
 unsigned control_type(struct bytes message);
 bool control_decode_hello(struct bytes message, struct control_hello *ret);
@@ -113,6 +125,7 @@ bool control_decode_failed(struct bytes message, struct control_failed *ret);
 bool control_decode_query(struct bytes message, struct control_query *ret);
 bool control_decode_rows(struct bytes message, struct control_rows *ret);
 bool control_decode_alarm(struct bytes message, struct control_alarm *ret);
+bool control_decode_quarantine(struct bytes message, struct control_quarantine *ret);
 
 void control_encode_hello(struct buffer *out, const struct control_hello *m);
 void control_encode_shards(struct buffer *out, uint64_t serial, const struct control_shard *shards, uint32_t count);
@@ -122,7 +135,8 @@ void control_encode_failed(struct buffer *out, const struct control_failed *m);
 void control_encode_query(struct buffer *out, const struct control_query *m);
 void control_encode_rows(struct buffer *out, const struct control_rows *m);
 void control_encode_alarm(struct buffer *out, const struct control_alarm *m);
-/* LISTENER, READY, PING, PONG and DRAIN carry nothing but their type. */
+void control_encode_quarantine(struct buffer *out, const struct control_quarantine *m);
+/* LISTENER, SCOREBOARD, READY, PING, PONG and DRAIN carry nothing but their type. */
 void control_encode_plain(struct buffer *out, enum control_type type);
 
 #endif

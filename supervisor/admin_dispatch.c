@@ -15,6 +15,8 @@ static const struct {
 	{ "help", admin_help },
 	{ "config", admin_config },
 	{ "shards", admin_shards },
+	{ "quarantine", admin_quarantine },
+	{ "release", admin_release },
 	{ "auth", admin_auth },
 };
 

@@ -17,6 +17,8 @@ void admin_reload(struct admin_run *run);   /* admin_reload.c */
 void admin_help(struct admin_run *run);     /* admin_help.c */
 void admin_config(struct admin_run *run);   /* admin_config.c */
 void admin_shards(struct admin_run *run);   /* admin_shards.c */
+void admin_quarantine(struct admin_run *run); /* admin_quarantine.c */
+void admin_release(struct admin_run *run);
 void admin_auth(struct admin_run *run);     /* admin_access.c */
 
 #endif

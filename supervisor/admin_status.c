@@ -61,12 +61,30 @@ static void write_workers(const struct node *n, struct buffer *row)
 	admin_pair_uint(row, "restarts", restarts);
 }
 
+/* How children have ended that nobody had asked to, by cause. */
+static void write_deaths(const struct node *n, struct buffer *row)
+{
+	msgpack_write_str(row, BYTES_LITERAL("deaths"));
+	msgpack_write_map(row, DEATH_CAUSE_COUNT);
+	for (enum death_cause cause = 0; cause < DEATH_CAUSE_COUNT; cause++)
+		admin_pair_uint(row, death_cause_name(cause), n->deaths[cause]);
+}
+
+static uint32_t held(const struct quarantine *q)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < q->count; i++)
+		count += q->entries[i].held;
+	return count;
+}
+
 static void on_answer(struct query *q)
 {
 	struct admin_run *run = q->owner;
 	struct node *n = run->node;
 	const struct config_row *engine = config_find(BYTES_LITERAL("store"), BYTES_LITERAL("engine"));
-	struct buffer *row = admin_table_row(&run->table, 18), text = { 0 };
+	struct buffer *row = admin_table_row(&run->table, 20), text = { 0 };
 
 	run->query = NULL;
 	admin_pair_text(row, "node", n->config.node.name);
@@ -82,6 +100,8 @@ static void on_answer(struct query *q)
 	msgpack_write_str(row, buffer_bytes(&text));
 	buffer_fini(&text);
 	write_workers(n, row);
+	write_deaths(n, row);
+	admin_pair_uint(row, "quarantined", held(&n->quarantine));
 	admin_pair_uint(row, "shards", n->shards.count);
 	admin_pair_uint(row, "class_files", n->bundle.files);
 	admin_pair_uint(row, "actors", sum(q, CONTROL_ACTOR, "actors"));

@@ -6,11 +6,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "supervisor/attribution.h"
 #include "supervisor/child_message.h"
 #include "supervisor/node.h"
 #include "supervisor/spawn.h"
@@ -93,6 +93,8 @@ static void do_kill(struct child *c, uint64_t delay)
 		c->overdue = true;
 	if (c->cause == NULL)
 		c->cause = c->overdue ? "did not drain in time" : "did not exit in time";
+	if (c->order == DEATH_NO_ORDER)
+		c->order = DEATH_ORDER_OTHER;
 	if (c->pid > 0 && !c->reaped)
 		kill(c->pid, SIGKILL);
 }
@@ -153,29 +155,10 @@ void child_event(struct child *c, enum policy_event event)
 
 /* --- its end ---------------------------------------------------------------------- */
 
-static void log_end(const struct child *c)
-{
-	bool asked = c->policy.state == POLICY_DRAINING;
-	char how[64];
-
-	if (WIFSIGNALED(c->wait_status))
-		snprintf(how, sizeof(how), "signal %d (%s)", WTERMSIG(c->wait_status),
-		         strsignal(WTERMSIG(c->wait_status)));
-	else
-		snprintf(how, sizeof(how), "exit %d", WEXITSTATUS(c->wait_status));
-	if (asked && c->wait_status == 0)
-		log_debug("child drained", F_TEXT("child", c->name), F_INT("pid", c->pid));
-	else if (c->cause != NULL)
-		log_warnx("child ended", F_TEXT("child", c->name), F_INT("pid", c->pid), F_TEXT("how", how),
-		          F_TEXT("cause", c->cause));
-	else
-		log_warnx("child ended", F_TEXT("child", c->name), F_INT("pid", c->pid), F_TEXT("how", how));
-}
-
 /* The process is gone and everything it said has been heard. */
 static void finish(struct child *c)
 {
-	log_end(c);
+	attribution_on_gone(c->node, c);
 	if (c->connected)
 		channel_fini(&c->channel);
 	c->connected = c->lost = c->reaped = false;
@@ -183,6 +166,7 @@ static void finish(struct child *c)
 	c->pinged_at = 0;
 	node_on_gone(c->node, c);
 	c->cause = NULL;
+	c->order = DEATH_NO_ORDER;
 	child_event(c, POLICY_EXITED);
 }
 
@@ -267,6 +251,7 @@ void child_tick(struct child *c, uint64_t now, bool late)
 		c->pinged_at = now;
 	} else if (now - c->pinged_at >= limit) {
 		c->cause = ready ? "it did not answer for hang_timeout" : "it did not start in time";
+		c->order = attribution_is_stopped(c->pid) ? DEATH_ORDER_STOPPED : DEATH_ORDER_HANG;
 		log_errorx("child hangs", F_TEXT("child", c->name), F_INT("pid", c->pid),
 		           F_UINT("silent_ms", now - c->pinged_at));
 		child_event(c, POLICY_SILENT);
@@ -300,5 +285,6 @@ void child_fini(struct child *c)
 	ev_child_stop(c->node->loop, &c->watcher);
 	if (c->connected)
 		channel_fini(&c->channel);
+	attribution_drop(c);
 	*c = (struct child){ 0 };
 }

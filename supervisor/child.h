@@ -7,6 +7,8 @@
 
 #include "common/channel.h"
 #include "proto/control.h"
+#include "proto/scoreboard.h"
+#include "supervisor/death.h"
 #include "supervisor/policy.h"
 
 struct node;
@@ -30,6 +32,9 @@ struct child {
 	uint64_t pinged_at;     /* when the oldest unanswered PING was sent, 0: none */
 	int failed_status;      /* of CONTROL_FAILED, 0: none */
 	const char *cause;      /* why the supervisor killed it, NULL: it did not */
+	enum death_order order; /* the same, as death.h knows it */
+	struct scoreboard *board; /* of an actor worker, else NULL */
+	uint64_t memory_kills;  /* the kernel's count when it began */
 };
 
 void child_init(struct child *c, struct node *node, enum control_role role, uint32_t index);

@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "proto/ipc.h"
 #include "proto/msgpack.h"
+#include "supervisor/attribution.h"
 
 /* Which roles have a link with each other. */
 static const bool linked[CONTROL_ROLE_COUNT][CONTROL_ROLE_COUNT] = {
@@ -124,7 +125,7 @@ void handshake_greet(struct node *n, struct child *c)
 
 	send_hello(n, c);
 	if (c->role == CONTROL_ACTOR)
-		whole = send_classes(n, c);
+		whole = attribution_greet(n, c) && send_classes(n, c);
 	send_shards(n, c);
 	for (uint32_t i = 0; i < n->child_count; i++) {
 		struct child *peer = &n->children[i];

@@ -11,6 +11,7 @@
 #include "supervisor/child.h"
 #include "supervisor/identity.h"
 #include "supervisor/listener.h"
+#include "supervisor/quarantine.h"
 #include "supervisor/query.h"
 #include "supervisor/shard_map.h"
 
@@ -36,6 +37,8 @@ struct node {
 	uint32_t bundle_serial; /* last number given to a bundle */
 	struct shard_map shards;
 	struct alarms alarms;
+	struct quarantine quarantine;
+	uint64_t deaths[DEATH_CAUSE_COUNT]; /* of children that were not asked to end */
 
 	struct child *children; /* store, actor workers, gateways */
 	uint32_t child_count, actors, gateways;

@@ -10,6 +10,7 @@
 #include "common/memory.h"
 #include "proto/admin.h"
 #include "supervisor/admin_server.h"
+#include "supervisor/attribution.h"
 #include "supervisor/directory.h"
 #include "supervisor/node.h"
 #include "supervisor/reload.h"
@@ -39,6 +40,8 @@ static int init_directories(struct node *n, struct buffer *error)
 	result = identity_load(state, (uint32_t)n->config.cluster.shards,
 	                       configured(n, "cluster", "shards"), &n->identity, error);
 	hash_key_init(&n->hash, n->identity.key);
+	if (result == 0)
+		result = attribution_load(n, error);
 	return result < 0 ? ADMIN_CONFIGURATION : 0;
 }
 
@@ -182,6 +185,7 @@ void node_fini(struct node *n)
 		child_fini(&n->children[i]);
 	free(n->children);
 	query_table_fini(&n->queries);
+	attribution_fini(n);
 	shard_map_fini(&n->shards);
 	bundle_fini(&n->bundle);
 	for (int role = 0; role < CONTROL_ROLE_COUNT; role++)

@@ -133,6 +133,26 @@ static bool on_classes(struct child *child, struct bytes message, int fd)
 	return true;
 }
 
+static bool on_scoreboard(struct child *child, struct bytes message, int fd)
+{
+	(void)message;
+	if (fd < 0 || child->handlers->on_scoreboard == NULL)
+		return false;
+	child->handlers->on_scoreboard(child, fd);
+	return true;
+}
+
+static bool on_quarantine(struct child *child, struct bytes message, int fd)
+{
+	struct control_quarantine m;
+
+	(void)fd;
+	if (!control_decode_quarantine(message, &m) || child->handlers->on_quarantine == NULL)
+		return false;
+	child->handlers->on_quarantine(child, &m);
+	return true;
+}
+
 static bool on_ping(struct child *child, struct bytes message, int fd)
 {
 	(void)message, (void)fd;
@@ -168,6 +188,7 @@ static const struct {
 	[CONTROL_PEER] = { on_peer, true },         [CONTROL_LISTENER] = { on_listener, true },
 	[CONTROL_CLASSES] = { on_classes, true },   [CONTROL_PING] = { on_ping, false },
 	[CONTROL_DRAIN] = { on_drain, false },      [CONTROL_QUERY] = { on_query, false },
+	[CONTROL_SCOREBOARD] = { on_scoreboard, true }, [CONTROL_QUARANTINE] = { on_quarantine, false },
 };
 
 static void on_message(struct channel *channel, struct bytes message, int take_fd)

@@ -20,6 +20,8 @@ struct child_handlers {
 	void (*on_peer)(struct child *child, const struct control_peer *m, int take_fd);
 	void (*on_listener)(struct child *child, int take_fd);
 	void (*on_classes)(struct child *child, const struct control_classes *m, int take_fd);
+	void (*on_scoreboard)(struct child *child, int take_fd);
+	void (*on_quarantine)(struct child *child, const struct control_quarantine *m);
 	void (*on_query)(struct child *child, const struct control_query *m);
 	void (*on_drain)(struct child *child);
 };

@@ -64,6 +64,23 @@ static void enqueue(struct worker *w, struct actor *a, struct message *m)
 	mailbox_wake(w, a);
 }
 
+/* Held back, because it has killed workers before. */
+static bool is_held(const struct worker *w, const struct ipc_request *request, const char **ret_key,
+                    struct bytes *ret_text)
+{
+	static const char *const holds[] = { [QUARANTINE_MESSAGE] = "message", [QUARANTINE_ACTOR] = "actor" };
+	enum quarantine_hold hold = quarantine_check(&w->quarantine, &w->hash_key, request);
+
+	if (hold == QUARANTINE_FREE)
+		return false;
+	*ret_key = "held";
+	*ret_text = bytes_of(holds[hold]);
+	if (request->verb == IPC_TELL)
+		log_warnx("a message in quarantine is dropped", F_BYTES("address", request->address),
+		          F_BYTES("method", message_method(request)));
+	return true;
+}
+
 /* What keeps a request from being queued; ERROR_NONE: nothing. */
 static enum error_code obstacle(struct worker *w, const struct ipc_request *request,
                                 const struct actor *a, const char **ret_key, struct bytes *ret_text)
@@ -81,6 +98,8 @@ static enum error_code obstacle(struct worker *w, const struct ipc_request *requ
 		*ret_text = request->address;
 		return ERROR_NO_ACTOR;
 	}
+	if (is_held(w, request, ret_key, ret_text))
+		return ERROR_QUARANTINED;
 	if (request->deadline && w->now_ns / 1000000 >= request->deadline)
 		return ERROR_EXPIRED;
 	if (!c->reentrant && message_in_chain(request, request->address)) {
@@ -127,6 +146,8 @@ void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct
 		.shard = a->shard, .payload = arguments,
 	};
 	struct message *m;
+	const char *key;
+	struct bytes text;
 
 	if (a->mail >= w->config->actors.mailbox) {
 		log_warnx("a full mailbox drops its actor's own message", F_BYTES("address", actor_address(a)),
@@ -135,7 +156,7 @@ void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct
 	}
 	msgpack_write_str(&members, method);
 	request.members = buffer_bytes(&members);
-	m = message_new(a, &request, PEER_NOBODY);
+	m = is_held(w, &request, &key, &text) ? NULL : message_new(a, &request, PEER_NOBODY);
 	buffer_fini(&members);
 	if (m == NULL)
 		return;

@@ -1,6 +1,8 @@
 /* The program stage-actor: one actor worker, from its first control message to its end. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "worker/actor/call.h"
+#include "worker/actor/crash_note.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/query.h"
 #include "worker/actor/run.h"
@@ -178,6 +181,25 @@ static void on_hello(struct child *c, const struct control_hello *m)
 		child_fail(c, EX_SOFTWARE, "the Lua host cannot start");
 }
 
+static void on_scoreboard(struct child *c, int take_fd)
+{
+	void *memory = mmap(NULL, SCOREBOARD_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, take_fd, 0);
+	int error = memory == MAP_FAILED ? -errno : crash_note_init(memory);
+
+	(void)c;
+	close(take_fd);
+	if (memory != MAP_FAILED)
+		worker.board = memory;
+	if (error < 0)
+		log_error("crashes cannot be attributed", -error);
+}
+
+static void on_quarantine(struct child *c, const struct control_quarantine *m)
+{
+	(void)c;
+	quarantine_change(&worker.quarantine, m);
+}
+
 static void on_shards(struct child *c, const struct control_shard *former)
 {
 	struct worker *w = &worker;
@@ -250,8 +272,11 @@ static void fail_start(struct child *c, int r, const struct host_problems *probl
 static void on_classes(struct child *c, const struct control_classes *m, int take_fd)
 {
 	struct host_problems problems = { 0 };
-	int r = catalog_load(&worker.catalog, &lua_host_ops, take_fd, m->serial, m->check, &problems);
+	int r;
 
+	scoreboard_begin(worker.board, &(struct scoreboard_entry){ .kind = SCOREBOARD_LOADING, .began_ns = clock_now_ns() });
+	r = catalog_load(&worker.catalog, &lua_host_ops, take_fd, m->serial, m->check, &problems);
+	scoreboard_end(worker.board);
 	close(take_fd);
 	if (m->query == 0 && r == 0) {
 		log_info("classes loaded", F_UINT("classes", worker.catalog.count), F_UINT("bundle", m->serial));
@@ -282,6 +307,7 @@ static void on_drain(struct child *c)
 static const struct child_handlers handlers = {
 	.on_hello = on_hello,     .on_shards = on_shards, .on_peer = on_peer,
 	.on_classes = on_classes, .on_query = on_query,   .on_drain = on_drain,
+	.on_scoreboard = on_scoreboard, .on_quarantine = on_quarantine,
 };
 
 int main(void)

@@ -39,13 +39,13 @@ void message_free(struct message *m)
 	free(m);
 }
 
-struct bytes message_method(const struct message *m)
+struct bytes message_method(const struct ipc_request *request)
 {
 	static const char *const words[] = { "get", "set", "call", "tell", "watch" };
-	enum ipc_verb verb = m->request.verb;
+	enum ipc_verb verb = request->verb;
 
 	if (verb == IPC_CALL || verb == IPC_TELL) {
-		struct msgpack_reader r = msgpack_read(m->request.members);
+		struct msgpack_reader r = msgpack_read(request->members);
 
 		return msgpack_read_str(&r);
 	}

@@ -34,7 +34,7 @@ struct message *message_new(struct actor *actor, const struct ipc_request *reque
 void message_free(struct message *m);
 
 /* The method of a CALL or TELL, the members of the others: as text for logs. */
-struct bytes message_method(const struct message *m);
+struct bytes message_method(const struct ipc_request *request);
 
 /* Whether address stands in the request's call chain. */
 bool message_in_chain(const struct ipc_request *request, struct bytes address);

@@ -31,6 +31,36 @@ static void set_state(struct turn_private *t, enum turn_state state)
 	t->state = state;
 }
 
+static bool is_waking(const struct turn_private *t)
+{
+	return t->phase != TURN_METHOD && t->phase != TURN_CHECK;
+}
+
+static struct bytes method_of(const struct turn_private *t)
+{
+	static const char *const phases[] = {
+		[TURN_MIGRATE] = "migrate", [TURN_CREATE] = "create", [TURN_ACTIVATE] = "activate",
+	};
+
+	return is_waking(t) ? bytes_of(phases[t->phase]) : message_method(&t->turn.message->request);
+}
+
+/* What runs from here on, for whoever finds the worker dead. */
+static void show(struct worker *w, const struct turn_private *t, uint64_t began)
+{
+	struct scoreboard_entry entry = {
+		.kind = SCOREBOARD_WAKING, .began_ns = began, .ran_ns = t->turn.ran_ns,
+		.class_name = bytes_of(t->turn.class->name), .address = turn_address(&t->turn),
+		.method = method_of(t),
+	};
+
+	if (!is_waking(t)) {
+		entry.kind = SCOREBOARD_MESSAGE;
+		entry.fingerprint = quarantine_fingerprint(&w->hash_key, entry.method, t->turn.message->request.payload);
+	}
+	scoreboard_begin(w->board, &entry);
+}
+
 static struct turn_private *turn_of(struct timer *timer, size_t offset)
 {
 	return (struct turn_private *)((char *)timer - offset);
@@ -59,10 +89,10 @@ void run_begin(struct worker *w, struct actor *a, enum turn_phase phase, struct 
 	TAILQ_INSERT_TAIL(&a->turns, t, of_actor);
 	w->turns_under_way++;
 	w->counters.turns++;
-	if (phase == TURN_METHOD || phase == TURN_CHECK)
-		verb_enter(w, t);
-	else
+	if (is_waking(t))
 		wake_enter(w, t);
+	else
+		verb_enter(w, t);
 }
 
 /* The next turn of the actor that an answer has reached meanwhile. */
@@ -118,10 +148,7 @@ static void go_on(struct worker *w, struct actor *a)
 
 static void report(struct turn_private *t, const struct host_outcome *outcome)
 {
-	struct bytes method = t->turn.message ? message_method(t->turn.message)
-	                      : t->phase == TURN_CREATE  ? BYTES_LITERAL("create")
-	                      : t->phase == TURN_MIGRATE ? BYTES_LITERAL("migrate")
-	                                                 : BYTES_LITERAL("activate");
+	struct bytes method = method_of(t);
 
 	if (outcome->report.len == 0)
 		return;
@@ -140,7 +167,7 @@ static void on_failed(struct worker *w, struct turn_private *t, const struct hos
 	report(t, outcome);
 	a->condemned = false;
 	step_rollback(w, a);
-	if (t->phase != TURN_METHOD && t->phase != TURN_CHECK) {
+	if (is_waking(t)) {
 		wake_failed(w, t, &reply);
 		return;
 	}
@@ -153,7 +180,7 @@ static void on_done(struct worker *w, struct turn_private *t, const struct host_
 {
 	struct actor *a = t->turn.actor;
 
-	if (t->phase == TURN_METHOD || t->phase == TURN_CHECK) {
+	if (!is_waking(t)) {
 		if (verb_done(w, t, outcome->result))
 			go_on(w, a);
 	} else {
@@ -164,8 +191,8 @@ static void on_done(struct worker *w, struct turn_private *t, const struct host_
 static void over_limit(struct worker *w, struct turn_private *t)
 {
 	struct actor *a = t->turn.actor;
-	bool waking = t->phase != TURN_METHOD && t->phase != TURN_CHECK;
-	struct bytes method = t->turn.message ? message_method(t->turn.message) : BYTES_LITERAL("activate");
+	bool waking = is_waking(t);
+	struct bytes method = method_of(t);
 
 	w->counters.timeouts++;
 	log_warnx("a turn ran over turn_limit and was rolled back", F_BYTES("address", turn_address(&t->turn)),
@@ -236,7 +263,9 @@ void run_enter(struct worker *w, struct turn_private *t, enum host_entry entry, 
 	enum host_status status;
 
 	t->state = TURN_RUNNING;
+	show(w, t, began);
 	status = t->turn.class->ops->start(&t->turn, entry, name, arguments, &outcome);
+	scoreboard_end(w->board);
 	/* Most turns end at once, and nobody asks how long they ran. */
 	if (status == HOST_PREEMPTED || status == HOST_WAITING)
 		t->turn.ran_ns += clock_now_ns() - began;
@@ -251,7 +280,9 @@ static void resume(struct worker *w, struct turn_private *t, const struct host_a
 
 	set_state(t, TURN_RUNNING);
 	t->turn.actor->running = t;
+	show(w, t, began);
 	status = t->turn.class->ops->resume(&t->turn, answer, &outcome);
+	scoreboard_end(w->board);
 	t->turn.ran_ns += clock_now_ns() - began;
 	settle(w, t, status, &outcome);
 }

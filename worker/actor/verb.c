@@ -307,7 +307,7 @@ static bool check_done(struct worker *w, struct turn_private *t, struct bytes re
 
 static void run_call(struct worker *w, struct actor *a, struct message *m)
 {
-	struct bytes method = message_method(m);
+	struct bytes method = message_method(&m->request);
 
 	if (!a->class->ops->has_method(a->class, method) || (name_private(method) && !m->internal)) {
 		if (m->request.verb == IPC_TELL)
@@ -358,7 +358,7 @@ void verb_enter(struct worker *w, struct turn_private *t)
 	if (t->phase == TURN_CHECK)
 		enter_check(w, t);
 	else
-		run_enter(w, t, HOST_METHOD, message_method(m), m->request.payload);
+		run_enter(w, t, HOST_METHOD, message_method(&m->request), m->request.payload);
 }
 
 bool verb_done(struct worker *w, struct turn_private *t, struct bytes result)

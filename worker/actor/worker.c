@@ -66,6 +66,7 @@ void worker_fini(struct worker *w)
 	map_fini(&w->calls);
 	map_fini(&w->subscriptions);
 	catalog_fini(&w->catalog);
+	quarantine_fini(&w->quarantine);
 	timers_fini(&w->timers);
 	buffer_fini(&w->loopback);
 }

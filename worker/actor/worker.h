@@ -11,8 +11,10 @@
 #include "common/hash.h"
 #include "common/map.h"
 #include "proto/control.h"
+#include "proto/scoreboard.h"
 #include "worker/actor/actor.h"
 #include "worker/actor/catalog.h"
+#include "worker/actor/quarantine.h"
 #include "worker/actor/storage.h"
 
 #define WORKER_GATEWAYS_MAX 64 /* bits of actor.gateways */
@@ -60,6 +62,8 @@ struct worker {
 	struct map subscriptions;   /* watched address -> struct subscription */
 	uint32_t activations;       /* counter behind actor.activation */
 	uint32_t next_alarm;
+	struct quarantine quarantine;
+	struct scoreboard *board;   /* NULL: nobody reads it */
 	struct timer housekeeping;
 	struct counters counters;
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */

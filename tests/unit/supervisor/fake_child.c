@@ -228,6 +228,8 @@ static void on_message(struct bytes message, int fd)
 	case CONTROL_PEER: on_peer(message, fd); break;
 	case CONTROL_CLASSES: on_classes(message, fd); break;
 	case CONTROL_LISTENER: self.listener = true; break;
+	case CONTROL_SCOREBOARD: close(fd); break;
+	case CONTROL_QUARANTINE: break;
 	case CONTROL_QUERY: on_query(message); break;
 	case CONTROL_PING:
 		if (!has_fault("deaf") || self.incarnation > 1)
