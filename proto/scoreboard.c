@@ -14,6 +14,7 @@ void scoreboard_begin(struct scoreboard *board, const struct scoreboard_entry *e
 {
 	if (board == NULL)
 		return;
+	board->aside = 0;
 	board->began_ns = entry->began_ns;
 	board->ran_ns = entry->ran_ns;
 	board->fingerprint = entry->fingerprint;
@@ -28,6 +29,12 @@ void scoreboard_end(struct scoreboard *board)
 {
 	if (board)
 		atomic_store_explicit(&board->kind, SCOREBOARD_IDLE, memory_order_release);
+}
+
+void scoreboard_set_aside(struct scoreboard *board)
+{
+	if (board)
+		board->aside = 1;
 }
 
 void scoreboard_note_signal(struct scoreboard *board, int number, bool from_within, uint64_t address)
@@ -52,7 +59,7 @@ void scoreboard_read(const struct scoreboard *board, struct scoreboard_entry *re
 {
 	struct scoreboard_entry e = {
 		.kind = (enum scoreboard_kind)atomic_load(&board->kind),
-		.began_ns = board->began_ns, .ran_ns = board->ran_ns, .fingerprint = board->fingerprint,
+		.aside = board->aside != 0, .began_ns = board->began_ns, .ran_ns = board->ran_ns, .fingerprint = board->fingerprint,
 	};
 	bool good = e.kind > SCOREBOARD_IDLE && e.kind < SCOREBOARD_KIND_COUNT &&
 	            get(&board->class_name, SCOREBOARD_CLASS_MAX, &e.class_name) &&

@@ -35,6 +35,7 @@ struct scoreboard_signal {
 
 struct scoreboard {
 	_Atomic uint32_t kind;  /* written last where code begins, first where it ends */
+	uint32_t aside;         /* 1: that code has been set aside for others, and will go on */
 	uint64_t began_ns;      /* CLOCK_MONOTONIC: this slice */
 	uint64_t ran_ns;        /* in the slices before it */
 	uint64_t fingerprint;   /* MESSAGE: of method and arguments, see scoreboard_fingerprint() */
@@ -48,14 +49,17 @@ _Static_assert(sizeof(struct scoreboard) <= SCOREBOARD_SIZE, "it fits its memory
 
 struct scoreboard_entry {
 	enum scoreboard_kind kind;
+	bool aside; /* read only */
 	uint64_t began_ns, ran_ns, fingerprint;
 	struct bytes class_name, address, method; /* cut where they are too long */
 };
 
 /* Code begins to run; the slices of entry are copied. */
 void scoreboard_begin(struct scoreboard *board, const struct scoreboard_entry *entry);
-/* The same code goes on after others have run: as scoreboard_begin(). It stops: */
+/* It has ended, or waits: nothing runs. */
 void scoreboard_end(struct scoreboard *board);
+/* Its slice is over: it goes on by scoreboard_begin(), and stays in sight until then. */
+void scoreboard_set_aside(struct scoreboard *board);
 
 /* Async-signal-safe. */
 void scoreboard_note_signal(struct scoreboard *board, int number, bool from_within, uint64_t address);

@@ -39,7 +39,7 @@ static uint64_t ran_ms(const struct death_facts *f)
 {
 	uint64_t ns = f->running.ran_ns;
 
-	if (f->alive_at_ns > f->running.began_ns)
+	if (!f->running.aside && f->alive_at_ns > f->running.began_ns)
 		ns += f->alive_at_ns - f->running.began_ns;
 	return ns / 1000000;
 }
@@ -54,7 +54,10 @@ struct death death_judge(const struct death_facts *facts)
 	if (facts->running.kind == SCOREBOARD_IDLE)
 		return d;
 	d.ran_ms = ran_ms(facts);
-	d.blame = own_doing[d.cause] || (d.cause != DEATH_ORDERED && d.ran_ms >= DEATH_LONG_MS);
+	if (own_doing[d.cause])
+		d.blame = !facts->running.aside; /* it may be another's doing than the turn's in sight */
+	else
+		d.blame = d.cause != DEATH_ORDERED && d.ran_ms >= DEATH_LONG_MS;
 	return d;
 }
 

@@ -10,9 +10,9 @@
 #include "common/buffer.h"
 #include "proto/address.h"
 
-#define QUARANTINE_MAX 4096        /* entries; beyond it the oldest that is not held is forgotten */
+#define QUARANTINE_MAX 1024        /* entries; beyond it the oldest that is not held is forgotten */
 #define QUARANTINE_CAUSE_MAX 96    /* bytes */
-#define QUARANTINE_FILE_MAX (4u << 20)
+#define QUARANTINE_FILE_MAX (1u << 20)
 
 struct quarantine_limits {
 	uint64_t message; /* deaths after which a message is held; 0: never */

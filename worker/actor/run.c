@@ -61,6 +61,14 @@ static void show(struct worker *w, const struct turn_private *t, uint64_t began)
 	scoreboard_begin(w->board, &entry);
 }
 
+static void hide(struct worker *w, enum host_status status)
+{
+	if (status == HOST_PREEMPTED)
+		scoreboard_set_aside(w->board);
+	else
+		scoreboard_end(w->board);
+}
+
 static struct turn_private *turn_of(struct timer *timer, size_t offset)
 {
 	return (struct turn_private *)((char *)timer - offset);
@@ -123,8 +131,10 @@ void run_end(struct worker *w, struct turn_private *t)
 	timer_clear(&w->timers, &t->deadline);
 	if (t->call)
 		call_forget(w, t->call);
-	if (t->state == TURN_PREEMPTED)
+	if (t->state == TURN_PREEMPTED) {
 		TAILQ_REMOVE(&w->preempted, t, preempted);
+		scoreboard_end(w->board); /* it does not go on */
+	}
 	TAILQ_REMOVE(&a->turns, t, of_actor);
 	a->turn_count--;
 	w->turns_under_way--;
@@ -265,7 +275,7 @@ void run_enter(struct worker *w, struct turn_private *t, enum host_entry entry, 
 	t->state = TURN_RUNNING;
 	show(w, t, began);
 	status = t->turn.class->ops->start(&t->turn, entry, name, arguments, &outcome);
-	scoreboard_end(w->board);
+	hide(w, status);
 	/* Most turns end at once, and nobody asks how long they ran. */
 	if (status == HOST_PREEMPTED || status == HOST_WAITING)
 		t->turn.ran_ns += clock_now_ns() - began;
@@ -282,7 +292,7 @@ static void resume(struct worker *w, struct turn_private *t, const struct host_a
 	t->turn.actor->running = t;
 	show(w, t, began);
 	status = t->turn.class->ops->resume(&t->turn, answer, &outcome);
-	scoreboard_end(w->board);
+	hide(w, status);
 	t->turn.ran_ns += clock_now_ns() - began;
 	settle(w, t, status, &outcome);
 }

@@ -6,6 +6,7 @@ import struct
 REQUEST, REPLY, CANCEL, EVENT, UNWATCH = 1, 2, 3, 4, 5
 VERBS = ["get", "set", "call", "tell", "watch"]
 CHANGE, SNAPSHOT, END = 0, 1, 2
+CONTROL_VERSION, IPC_VERSION = 2, 1
 HELLO, SHARDS, PEER, LISTENER, _, READY, FAILED, PING, PONG, DRAIN, QUERY, ROWS = range(1, 13)
 GATEWAY, ACTOR = 1, 2
 NOBODY = 0xffff

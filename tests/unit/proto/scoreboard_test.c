@@ -38,6 +38,12 @@ static void what_is_shown_is_read_until_it_ends(void **state)
 	assert_int_equal(signal.number, 11);
 	assert_int_equal(signal.from_within, 1);
 	assert_int_equal(signal.address, 0x10);
+	assert_false(read.aside);
+	scoreboard_set_aside(&board);
+	scoreboard_read(&board, &read, &signal);
+	assert_int_equal(read.kind, SCOREBOARD_MESSAGE);
+	assert_true(read.aside);
+	scoreboard_begin(&board, &e);
 	scoreboard_end(&board);
 	scoreboard_read(&board, &read, &signal);
 	assert_int_equal(read.kind, SCOREBOARD_IDLE);

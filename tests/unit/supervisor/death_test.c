@@ -75,6 +75,19 @@ static void somebody_elses_signal_is_a_coincidence_unless_the_turn_was_long(void
 	check(f, DEATH_OUTSIDE, true, "signal 9 (Killed)");
 }
 
+static void a_turn_set_aside_is_to_blame_for_its_length_alone(void **state)
+{
+	struct death_facts f = facts(KILLED(SIGKILL), SCOREBOARD_MESSAGE, DEATH_LONG_MS);
+
+	(void)state;
+	f.running.aside = true; /* others have run since its slice began */
+	check(f, DEATH_OUTSIDE, false, "signal 9 (Killed)");
+	f.running.ran_ns = DEATH_LONG_MS * MS;
+	check(f, DEATH_OUTSIDE, true, "signal 9 (Killed)");
+	f.order = DEATH_ORDER_HANG;
+	check(f, DEATH_HANG, false, "hang");
+}
+
 static void memory_that_ran_out_is_to_blame(void **state)
 {
 	struct death_facts f = facts(KILLED(SIGKILL), SCOREBOARD_MESSAGE, 0);
@@ -104,6 +117,7 @@ int main(void)
 		cmocka_unit_test(a_fault_of_its_own_is_to_blame),
 		cmocka_unit_test(nothing_ran_nobody_is_to_blame),
 		cmocka_unit_test(somebody_elses_signal_is_a_coincidence_unless_the_turn_was_long),
+		cmocka_unit_test(a_turn_set_aside_is_to_blame_for_its_length_alone),
 		cmocka_unit_test(memory_that_ran_out_is_to_blame),
 		cmocka_unit_test(a_hang_is_to_blame_unless_somebody_stopped_it),
 	};
