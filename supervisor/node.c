@@ -113,6 +113,7 @@ static void on_advance(struct ev_loop *loop, struct ev_timer *w, int events)
 	struct node *n = w->data;
 
 	(void)events;
+	manager_update(n);
 	if (n->phase == NODE_STARTING) {
 		for (size_t i = 0; i < sizeof(start_order) / sizeof(start_order[0]); i++) {
 			if (!start_role(n, start_order[i]))
