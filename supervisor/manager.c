@@ -134,7 +134,7 @@ void manager_stops(struct node *n)
 
 /* --- its life --------------------------------------------------------------------- */
 
-void manager_init(struct manager *m)
+void manager_init(struct manager *m, uint64_t hang_timeout)
 {
 	int error;
 
@@ -143,6 +143,9 @@ void manager_init(struct manager *m)
 	if (error < 0)
 		log_warn("NOTIFY_SOCKET cannot be used", -error);
 	m->service.watchdog = notify_watchdog();
+	if (m->service.watchdog > 0 && hang_timeout >= m->service.watchdog / 2)
+		log_warnx("a worker that hangs may end the whole service: hang_timeout is not less than half the watchdog's",
+		          F_UINT("hang_timeout_ms", hang_timeout), F_UINT("watchdog_ms", m->service.watchdog));
 	activation_take(&m->activation);
 }
 

@@ -26,8 +26,10 @@ struct manager {
 	struct service service;
 };
 
-/* Takes everything that the manager put into the environment. Before any child runs. */
-void manager_init(struct manager *m);
+/* Takes everything that the manager put into the environment. Before any child runs.
+ * hang_timeout: ms after which a worker that hangs is replaced; the log warns where the
+ * manager's watchdog is too quick for it. */
+void manager_init(struct manager *m, uint64_t hang_timeout);
 void manager_fini(struct manager *m);
 
 /* The node cannot start. */

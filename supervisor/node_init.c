@@ -107,7 +107,7 @@ int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
 	*n = (struct node){ .loop = loop, .config = *take_config, .config_file = config_file, .port = port,
 	                    .state_lock = -1, .runtime_lock = -1, .started_at = clock_now_ms() };
 	*take_config = (struct config){ 0 };
-	manager_init(&n->manager);
+	manager_init(&n->manager, n->config.workers.hang_timeout);
 	status = init_programs(n, error);
 	if (status == 0)
 		status = init_directories(n, error);

@@ -67,6 +67,7 @@ def the_watchdog_is_petted_while_all_answer_and_only_then(home):
     with Service(home, {"workers.hang_timeout": "10m"}) as service:
         service.launch(watchdog=interval)
         service.ready()
+        assert "a worker that hangs may end the whole service" in service.log()
         for _ in range(4):
             service.hears("WATCHDOG=1", patience=interval)
         for role in ("actor worker", "gateway", "store"):
@@ -89,6 +90,7 @@ def nobody_is_petted_who_did_not_ask(home):
         service.launch()
         service.ready()
         _is_silent(service, 1, "petted, but nobody asked for it")
+        assert "may end the whole service" not in service.log()
         assert service.stop() == 0
 
 
