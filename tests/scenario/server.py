@@ -195,10 +195,10 @@ class Server:
                 with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as text:
                     stat = text.read()
                 fields = stat[stat.rindex(")") + 2:].split()
-                if int(fields[3]) == self.session and fields[0] not in "ZX":
-                    found[int(entry)] = os.path.basename(os.readlink(f"/proc/{entry}/exe"))
             except OSError:
                 continue
+            if int(fields[3]) == self.session and fields[0] not in "ZX":
+                found[int(entry)] = _name_of(entry)
         return found
 
     def pids(self, role):
@@ -260,6 +260,14 @@ class Server:
         return subprocess.run(
             command + list(arguments), cwd=self.home, env=self.environment(),
             stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False)
+
+
+def _name_of(pid):
+    """A process that is about to end has no program any more, but its files and locks."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return "ending"
 
 
 def client_port(rows):

@@ -163,22 +163,12 @@ class Service(Server):
         self.process.kill()
         self.process.wait(PATIENCE)
         deadline = time.monotonic() + PATIENCE
-        while any(_session_of(pid) == self.session for pid in os.listdir("/proc") if pid.isdigit()):
+        while self.processes():
             assert time.monotonic() < deadline, f"left behind: {self.processes()}"
             time.sleep(0.005) # between two looks
 
     def listeners(self):
         return self.admin("status fmt=json")[0]["listeners"]
-
-
-def _session_of(pid):
-    """0 where it has ended. One that is about to end has no program any more, but files."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as text:
-            fields = text.read().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return int(fields[3]) if fields[0] not in "ZX" else 0
 
 
 def _fits(want, line):
