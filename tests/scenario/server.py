@@ -55,9 +55,11 @@ def program(build, name):
 
 
 def environment(home):
-    """What a server and its tools see: nothing of the caller's STAGE_* and XDG_* settings."""
+    """What a server and its tools see: nothing of the caller's STAGE_* and XDG_* settings, nor
+    of a service manager that the tests may run under."""
     keep = {k: v for k, v in os.environ.items()
-            if not k.startswith(("STAGE_", "XDG_", "ASAN_", "UBSAN_", "LSAN_"))}
+            if not k.startswith(("STAGE_", "XDG_", "ASAN_", "UBSAN_", "LSAN_",
+                                 "NOTIFY_", "LISTEN_", "WATCHDOG_"))}
     keep.update(
         HOME=home, LC_ALL="C", NO_COLOR="1",
         XDG_STATE_HOME=f"{home}/xdg-state", XDG_RUNTIME_DIR=f"{home}/xdg-run",
