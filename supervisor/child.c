@@ -213,6 +213,7 @@ static void on_message(struct channel *channel, struct bytes message, int take_f
 	if (take_fd >= 0)
 		close(take_fd); /* no child has a descriptor to give */
 	c->pinged_at = 0;
+	c->heard_at = clock_now_ms();
 	if (child_message(c, message))
 		return;
 	c->cause = "it sent what is no control message";

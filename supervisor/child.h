@@ -30,6 +30,7 @@ struct child {
 	struct ev_timer timer;  /* of the last action, see policy.h */
 	uint64_t started_at;    /* CLOCK_MONOTONIC ms of this incarnation */
 	uint64_t pinged_at;     /* when the oldest unanswered PING was sent, 0: none */
+	uint64_t heard_at;      /* when it said anything last, 0: never */
 	int failed_status;      /* of CONTROL_FAILED, 0: none */
 	const char *cause;      /* why the supervisor killed it, NULL: it did not */
 	enum death_order order; /* the same, as death.h knows it */

@@ -1,9 +1,12 @@
 /* Owns the binding of TCP and Unix listeners. */
 #include "supervisor/listener.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -161,10 +164,111 @@ int listener_unix(struct listener *l, const char *directory, const char *name, s
 	return 0;
 }
 
+/* --- sockets that are bound already ----------------------------------------------- */
+
+static bool listens(int fd)
+{
+	int type = 0, listening = 0;
+	socklen_t size = sizeof(type);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM &&
+	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &size) == 0 && listening;
+}
+
+/* `*` is written for any address, as in the configuration. */
+static void write_address(const struct sockaddr_storage *bound, socklen_t size, char *out, size_t room)
+{
+	char host[INET6_ADDRSTRLEN] = "?";
+
+	if (bound->ss_family == AF_UNIX) {
+		const struct sockaddr_un *local = (const void *)bound;
+		size_t length = size - offsetof(struct sockaddr_un, sun_path);
+		bool abstract = length > 0 && local->sun_path[0] == '\0';
+
+		snprintf(out, room, "%s%.*s", abstract ? "@" : "", (int)(length - abstract), local->sun_path + abstract);
+	} else if (bound->ss_family == AF_INET6) {
+		const struct sockaddr_in6 *six = (const void *)bound;
+
+		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof(host));
+		if (IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr))
+			snprintf(out, room, "*:%u", ntohs(six->sin6_port));
+		else
+			snprintf(out, room, "[%s]:%u", host, ntohs(six->sin6_port));
+	} else {
+		const struct sockaddr_in *four = (const void *)bound;
+
+		inet_ntop(AF_INET, &four->sin_addr, host, sizeof(host));
+		snprintf(out, room, "%s:%u", four->sin_addr.s_addr == INADDR_ANY ? "*" : host, ntohs(four->sin_port));
+	}
+}
+
+int listener_adopt(struct listener *l, int take_fd, const char *purpose, struct buffer *error)
+{
+	struct sockaddr_storage bound = { 0 };
+	socklen_t size = sizeof(bound);
+
+	if (!listens(take_fd) || getsockname(take_fd, (struct sockaddr *)&bound, &size) < 0 ||
+	    fcntl(take_fd, F_SETFL, fcntl(take_fd, F_GETFL) | O_NONBLOCK) < 0) {
+		buffer_printf(error, "the descriptor handed over as %s is no listening stream socket\n", purpose);
+		close(take_fd);
+		return -EINVAL;
+	}
+	*l = (struct listener){ .open = true, .fd = take_fd };
+	write_address(&bound, size, l->address, sizeof(l->address));
+	return 0;
+}
+
+static bool same_host(const struct sockaddr_storage *bound, const struct sockaddr *wanted)
+{
+	if (bound->ss_family != wanted->sa_family)
+		return false;
+	if (wanted->sa_family == AF_INET6)
+		return memcmp(&((const struct sockaddr_in6 *)bound)->sin6_addr,
+		              &((const struct sockaddr_in6 *)(const void *)wanted)->sin6_addr, sizeof(struct in6_addr)) == 0;
+	return ((const struct sockaddr_in *)bound)->sin_addr.s_addr ==
+	       ((const struct sockaddr_in *)(const void *)wanted)->sin_addr.s_addr;
+}
+
+bool listener_is_tcp(int fd, const char *address)
+{
+	struct addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	struct sockaddr_storage bound = { 0 };
+	struct addrinfo *found;
+	socklen_t size = sizeof(bound);
+	char host[256], text[320];
+	uint16_t port;
+	bool same = false;
+
+	if (!listens(fd) || getsockname(fd, (struct sockaddr *)&bound, &size) < 0 || bound.ss_family == AF_UNIX ||
+	    !config_split_address(bytes_of(address), host, &port) || (port != 0 && port != bound_port(fd)))
+		return false;
+	write_address(&bound, size, text, sizeof(text));
+	if (host[0] == '\0' || text[0] == '*')
+		return host[0] == '\0' && text[0] == '*';
+	if (getaddrinfo(host, NULL, &hints, &found) != 0)
+		return false;
+	for (struct addrinfo *at = found; at != NULL && !same; at = at->ai_next)
+		same = same_host(&bound, at->ai_addr);
+	freeaddrinfo(found);
+	return same;
+}
+
+bool listener_is_unix(int fd, const char *directory, const char *name)
+{
+	struct sockaddr_un bound = { 0 };
+	socklen_t size = sizeof(bound);
+	char path[sizeof(bound.sun_path) + 1];
+
+	if (!listens(fd) || getsockname(fd, (struct sockaddr *)&bound, &size) < 0 || bound.sun_family != AF_UNIX ||
+	    (size_t)snprintf(path, sizeof(path), "%s/%s", directory, name) >= sizeof(bound.sun_path))
+		return false;
+	return strcmp(bound.sun_path, path) == 0 && living(&bound);
+}
+
 void listener_fini(struct listener *l)
 {
 	if (l->open) {
-		if (l->address[0] == '/')
+		if (l->address[0] == '/' && !l->lent && l->kept == NULL)
 			(void)unlink(l->address);
 		close(l->fd);
 	}

@@ -105,6 +105,7 @@ static void serve(struct node *n)
 	         F_TEXT("socket", n->admin_unix.address), F_TEXT("node", n->config.node.name),
 	         F_UINT("gateways", n->gateways), F_UINT("actors", n->actors),
 	         F_UINT("files", n->bundle.files), F_UINT("ms", clock_now_ms() - n->started_at));
+	manager_update(n);
 }
 
 static void on_advance(struct ev_loop *loop, struct ev_timer *w, int events)
@@ -112,6 +113,7 @@ static void on_advance(struct ev_loop *loop, struct ev_timer *w, int events)
 	struct node *n = w->data;
 
 	(void)events;
+	manager_update(n);
 	if (n->phase == NODE_STARTING) {
 		for (size_t i = 0; i < sizeof(start_order) / sizeof(start_order[0]); i++) {
 			if (!start_role(n, start_order[i]))
@@ -135,6 +137,7 @@ void node_stop(struct node *n, int exit_status)
 	if (n->phase == NODE_STARTING || n->phase == NODE_SERVING) {
 		log_info("stage stops", F_INT("exit", n->exit_status));
 		set_phase(n, NODE_STOPPING);
+		manager_stops(n);
 		listener_fini(&n->client); /* refused at once, instead of waiting in the backlog */
 		advance_soon(n);
 	}
@@ -201,8 +204,12 @@ void node_on_given_up(struct node *n, struct child *c)
 static void set_ticker(struct node *n)
 {
 	double third = (double)n->config.workers.hang_timeout / 3000;
+	double watchdog = (double)service_tick(&n->manager.service) / 1000;
+	double most = watchdog < TICK_MOST ? watchdog : TICK_MOST;
 
-	n->ticker.repeat = third > TICK_MOST ? TICK_MOST : third < TICK_LEAST ? TICK_LEAST : third;
+	n->ticker.repeat = third < most ? third : most;
+	if (n->ticker.repeat < TICK_LEAST)
+		n->ticker.repeat = TICK_LEAST;
 	ev_timer_again(n->loop, &n->ticker);
 }
 
@@ -216,6 +223,7 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
 	n->ticked_at = now;
 	for (uint32_t i = 0; i < n->child_count; i++)
 		child_tick(&n->children[i], now, late);
+	manager_update(n);
 	set_ticker(n); /* hang_timeout may have been reloaded */
 }
 

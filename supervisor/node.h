@@ -11,6 +11,7 @@
 #include "supervisor/child.h"
 #include "supervisor/identity.h"
 #include "supervisor/listener.h"
+#include "supervisor/manager.h"
 #include "supervisor/quarantine.h"
 #include "supervisor/query.h"
 #include "supervisor/shard_map.h"
@@ -30,6 +31,7 @@ struct node {
 	struct hash_key hash;
 	struct listener client;  /* handed to every gateway */
 	struct listener admin_unix, admin_tcp;
+	struct manager manager;
 	char admin_token[IDENTITY_TOKEN_MAX];
 	char *programs[CONTROL_ROLE_COUNT];
 
@@ -73,6 +75,9 @@ const char *node_phase_name(enum node_phase phase);
 
 /* NULL where there is none. */
 struct child *node_child(struct node *n, enum control_role role, uint32_t index);
+
+/* Somebody has set it; it is not the default. */
+bool node_configured(const struct node *n, const char *section, const char *key);
 
 /* Every child is ready. */
 bool node_ready(const struct node *n);

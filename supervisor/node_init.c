@@ -13,12 +13,13 @@
 #include "supervisor/attribution.h"
 #include "supervisor/directory.h"
 #include "supervisor/node.h"
+#include "supervisor/node_listeners.h"
 #include "supervisor/reload.h"
 #include "supervisor/spawn.h"
 
 #define EPOCHS_PER_START 4096 /* restarts of one worker before epochs of two starts could meet */
 
-static bool configured(const struct node *n, const char *section, const char *key)
+bool node_configured(const struct node *n, const char *section, const char *key)
 {
 	const struct config_row *row = config_find(bytes_of(section), bytes_of(key));
 
@@ -38,7 +39,7 @@ static int init_directories(struct node *n, struct buffer *error)
 	if (result < 0)
 		return result == -EWOULDBLOCK ? ADMIN_UNREACHABLE : ADMIN_CONFIGURATION;
 	result = identity_load(state, (uint32_t)n->config.cluster.shards,
-	                       configured(n, "cluster", "shards"), &n->identity, error);
+	                       node_configured(n, "cluster", "shards"), &n->identity, error);
 	hash_key_init(&n->hash, n->identity.key);
 	if (result == 0)
 		result = attribution_load(n, error);
@@ -54,58 +55,12 @@ static int init_classes(struct node *n, struct buffer *error)
 	n->bundle_serial = 1;
 	if (path != NULL && path[0] != '\0')
 		result = bundle_read(path, &bundle_limits, n->bundle_serial, &n->bundle, error);
-	if (result == -ENOENT && !configured(n, "actors", "path")) {
+	if (result == -ENOENT && !node_configured(n, "actors", "path")) {
 		buffer_clear(error);
 		log_warnx("there are no actor classes", F_TEXT("path", path != NULL ? path : ""));
 		result = bundle_empty(n->bundle_serial, &n->bundle);
 	}
 	return result < 0 ? ADMIN_CONFIGURATION : 0;
-}
-
-/* Two servers of one user differ in their directories; that they share the default
- * admin port must not keep the second from running. Its true port is in `status`. */
-static int init_admin_tcp(struct node *n, struct buffer *error)
-{
-	const char *address = n->config.admin.listen;
-	char *file = NULL, host[256];
-	uint16_t port;
-	int result;
-
-	if (address == NULL || strcmp(address, "none") == 0)
-		return 0;
-	if (n->config.admin.token_file != NULL && n->config.admin.token_file[0] != '\0')
-		file = memory_text(n->config.admin.token_file);
-	else if (asprintf(&file, "%s/admin.token", n->config.node.state) < 0)
-		abort();
-	result = identity_token(file, n->admin_token, error);
-	free(file);
-	if (result < 0)
-		return ADMIN_CONFIGURATION;
-	result = listener_tcp(&n->admin_tcp, address, "admin", error);
-	if (result == -EADDRINUSE && !configured(n, "admin", "listen") &&
-	    config_split_address(bytes_of(address), host, &port)) {
-		char *any;
-		buffer_clear(error);
-		if (asprintf(&any, "%s:0", host) < 0)
-			abort();
-		result = listener_tcp(&n->admin_tcp, any, "admin", error);
-		free(any);
-		if (result == 0)
-			log_warnx("the default admin port is taken, another one is used",
-			          F_TEXT("taken", address), F_TEXT("admin", n->admin_tcp.address));
-	}
-	return result == 0 ? 0 : result == -EADDRINUSE ? ADMIN_UNREACHABLE : ADMIN_CONFIGURATION;
-}
-
-static int init_listeners(struct node *n, struct buffer *error)
-{
-	int result = listener_tcp(&n->client, n->config.client.listen, "client", error);
-
-	if (result == 0)
-		result = listener_unix(&n->admin_unix, n->config.node.runtime, "admin.sock", error);
-	if (result < 0)
-		return result == -EADDRINUSE ? ADMIN_UNREACHABLE : ADMIN_CONFIGURATION;
-	return init_admin_tcp(n, error);
 }
 
 static int init_programs(struct node *n, struct buffer *error)
@@ -155,15 +110,18 @@ int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
 	*n = (struct node){ .loop = loop, .config = *take_config, .config_file = config_file, .port = port,
 	                    .state_lock = -1, .runtime_lock = -1, .started_at = clock_now_ms() };
 	*take_config = (struct config){ 0 };
+	manager_init(&n->manager, n->config.workers.hang_timeout);
 	status = init_programs(n, error);
 	if (status == 0)
 		status = init_directories(n, error);
 	if (status == 0)
 		status = init_classes(n, error);
 	if (status == 0)
-		status = init_listeners(n, error);
-	if (status != 0)
+		status = node_listeners_init(n, error);
+	if (status != 0) {
+		manager_fails(&n->manager, buffer_bytes(error));
 		return status;
+	}
 	query_table_init(&n->queries, loop);
 	init_children(n);
 	n->admin = admin_server_new(n);
@@ -194,6 +152,7 @@ void node_fini(struct node *n)
 	listener_fini(&n->admin_unix);
 	listener_fini(&n->client);
 	explicit_bzero(n->admin_token, sizeof(n->admin_token));
+	manager_fini(&n->manager);
 	close_lock(&n->runtime_lock);
 	close_lock(&n->state_lock);
 	config_fini(&n->config);

@@ -45,6 +45,7 @@ static void end(struct reload *r, enum admin_exit status, const char *code, cons
 		log_info("reload done", F_UINT("files", r->node->bundle.files));
 	else
 		log_errorx("reload failed", F_INT("exit", status), F_TEXT("text", text));
+	manager_reload_ends(r->node, status == ADMIN_DONE ? NULL : text); /* before whoever asked goes on */
 	reload_free(r->node);
 	if (watcher.on_done != NULL)
 		watcher.on_done(watcher.owner, status, code, text);
@@ -262,6 +263,7 @@ int reload_start(struct node *n, const struct reload_watcher *watcher)
 	r->starter.data = r;
 	ev_feed_event(n->loop, &r->starter, EV_CUSTOM);
 	n->reload = r;
+	manager_reload_begins(n);
 	return 0;
 }
 

@@ -87,12 +87,16 @@ def fuzz():
 def _scripts(suite, folder, **how):
     return [Test(suite, _stem(path),
                  [sys.executable, "-B", path] if path.endswith(".py") else ["sh", path],
-                 build="build", **how)
+                 **{"build": "build", **how})
             for path in _files(folder, ".py", ".sh")]
 
 
 def fault():
     return _scripts("fault", "tests/fault", alone=True, timeout=600)
+
+
+def service():
+    return _scripts("service", "tests/service", build="build-san")
 
 
 def bench():
@@ -105,4 +109,4 @@ def demo():
     return [Test("demo", "quickstart", ["sh", path, "--demo"], build="build", timeout=300)]
 
 
-SUITES = {f.__name__: f for f in (lint, unit, scenario, tour, demo, fuzz, fault, bench)}
+SUITES = {f.__name__: f for f in (lint, unit, scenario, tour, service, demo, fuzz, fault, bench)}

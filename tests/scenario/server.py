@@ -55,9 +55,11 @@ def program(build, name):
 
 
 def environment(home):
-    """What a server and its tools see: nothing of the caller's STAGE_* and XDG_* settings."""
+    """What a server and its tools see: nothing of the caller's STAGE_* and XDG_* settings, nor
+    of a service manager that the tests may run under."""
     keep = {k: v for k, v in os.environ.items()
-            if not k.startswith(("STAGE_", "XDG_", "ASAN_", "UBSAN_", "LSAN_"))}
+            if not k.startswith(("STAGE_", "XDG_", "ASAN_", "UBSAN_", "LSAN_",
+                                 "NOTIFY_", "LISTEN_", "WATCHDOG_"))}
     keep.update(
         HOME=home, LC_ALL="C", NO_COLOR="1",
         XDG_STATE_HOME=f"{home}/xdg-state", XDG_RUNTIME_DIR=f"{home}/xdg-run",
@@ -195,10 +197,10 @@ class Server:
                 with open(f"/proc/{entry}/stat", encoding="utf-8", errors="replace") as text:
                     stat = text.read()
                 fields = stat[stat.rindex(")") + 2:].split()
-                if int(fields[3]) == self.session and fields[0] not in "ZX":
-                    found[int(entry)] = os.path.basename(os.readlink(f"/proc/{entry}/exe"))
             except OSError:
                 continue
+            if int(fields[3]) == self.session and fields[0] not in "ZX":
+                found[int(entry)] = _name_of(entry)
         return found
 
     def pids(self, role):
@@ -260,6 +262,14 @@ class Server:
         return subprocess.run(
             command + list(arguments), cwd=self.home, env=self.environment(),
             stdin=subprocess.DEVNULL, capture_output=True, timeout=patience, check=False)
+
+
+def _name_of(pid):
+    """A process that is about to end has no program any more, but its files and locks."""
+    try:
+        return os.path.basename(os.readlink(f"/proc/{pid}/exe"))
+    except OSError:
+        return "ending"
 
 
 def client_port(rows):
