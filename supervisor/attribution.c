@@ -70,7 +70,7 @@ void attribution_fini(struct node *n)
 
 /* --- what workers are told ----------------------------------------------------------- */
 
-static void send(struct child *c, const struct control_quarantine *m)
+static void send_hold(struct child *c, const struct control_quarantine *m)
 {
 	struct buffer message = { 0 };
 
@@ -86,7 +86,7 @@ static void send_held(const struct node *n, struct child *c, struct bytes addres
 		const struct quarantine_entry *e = &n->quarantine.entries[i];
 
 		if (e->held && (address.len == 0 || bytes_equal(bytes_of(e->address), address)))
-			send(c, &(struct control_quarantine){ .held = true, .whole = e->whole,
+			send_hold(c, &(struct control_quarantine){ .held = true, .whole = e->whole,
 			                                      .fingerprint = e->fingerprint, .address = bytes_of(e->address) });
 	}
 }
@@ -101,7 +101,7 @@ static void tell_workers(struct node *n, struct bytes address, bool held)
 		if (held)
 			send_held(n, c, address);
 		else
-			send(c, &(struct control_quarantine){ .address = address });
+			send_hold(c, &(struct control_quarantine){ .address = address });
 	}
 }
 

@@ -120,18 +120,6 @@ void manager_forget(struct manager *m, const char *name)
 		log_warn("the service manager does not answer", -error);
 }
 
-void manager_stops(struct node *n)
-{
-	struct listener *const listeners[] = { &n->client, &n->admin_tcp, &n->admin_unix };
-
-	for (size_t i = 0; n->exit_status == 0 && i < sizeof(listeners) / sizeof(listeners[0]); i++) {
-		if (listeners[i]->kept != NULL)
-			remove_kept(&n->manager, listeners[i]->kept);
-		listeners[i]->kept = NULL;
-	}
-	manager_update(n);
-}
-
 /* --- its life --------------------------------------------------------------------- */
 
 void manager_init(struct manager *m, uint64_t hang_timeout)

@@ -3,13 +3,12 @@
  *
  * Every listener that the node binds itself is also put into the manager's descriptor
  * store, as `kept-client`, `kept-admin` and `kept-socket`. Who connects while the
- * supervisor is being restarted after a crash waits in the backlog of that listener
- * instead of being refused. These names are others than those of socket units, because a
+ * supervisor is being restarted, after a crash or on request, waits in the backlog of that
+ * listener instead of being refused. These names are others than those of socket units, because a
  * kept listener gives way where the configured address has changed, and a unit's does not.
  *
- * A stop that somebody asked for takes the listeners out of the store at once: clients
- * are refused rather than left waiting for a server that will not come. A node that stops
- * because it cannot go on leaves them there, for its next start. */
+ * SIGTERM does not tell a stop from the first half of a restart, so the listeners stay in
+ * the store; the manager empties it where no start follows, and who waited is then reset. */
 #ifndef SUPERVISOR_MANAGER_H
 #define SUPERVISOR_MANAGER_H
 
@@ -41,10 +40,6 @@ void manager_update(struct node *n);
 void manager_reload_begins(struct node *n);
 /* text says why it did not take, NULL: it did. */
 void manager_reload_ends(struct node *n, const char *text);
-
-/* The node stops; its exit_status is 0 where somebody asked for it. Before its listeners
- * are closed. */
-void manager_stops(struct node *n);
 
 /* Puts a listener into the store under that name, which is a literal. */
 void manager_keep(struct manager *m, const char *name, struct listener *l);

@@ -137,7 +137,7 @@ void node_stop(struct node *n, int exit_status)
 	if (n->phase == NODE_STARTING || n->phase == NODE_SERVING) {
 		log_info("stage stops", F_INT("exit", n->exit_status));
 		set_phase(n, NODE_STOPPING);
-		manager_stops(n);
+		manager_update(n);
 		listener_fini(&n->client); /* refused at once, instead of waiting in the backlog */
 		advance_soon(n);
 	}
