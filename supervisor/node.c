@@ -74,7 +74,7 @@ static bool start_role(struct node *n, enum control_role role)
 		struct child *c = &n->children[i];
 		if (c->role != role)
 			continue;
-		if (c->policy.state == POLICY_DOWN)
+		if (c->policy.state == POLICY_NEW)
 			child_event(c, POLICY_START);
 		ready = ready && c->policy.state == POLICY_READY;
 	}
