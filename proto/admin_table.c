@@ -12,6 +12,8 @@ const struct admin_verb_row admin_verb_rows[] = {
 	  "stagectl inspect players.42" },
 	{ "shards", ADMIN_OPERATE, 0, 0, "", "", "which worker owns which shards", "stagectl shards" },
 	{ "config", ADMIN_OPERATE, 0, 0, "", "origin", "the effective settings", "stagectl config origin=1" },
+	{ "restart", ADMIN_ADMIN, 0, 0, "worker=N", "worker", "replace an actor worker gracefully, or bring it back",
+	  "stagectl restart worker=0" },
 	{ "reload", ADMIN_ADMIN, 0, 0, "", "", "read configuration and class files again", "stagectl reload" },
 	{ "auth", ADMIN_NOBODY, 1, 1, "TOKEN", "", "the first command over TCP", "auth TOKEN" },
 	{ "help", ADMIN_OPERATE, 0, 1, "[COMMAND]", "", "what the commands are", "stagectl help inspect" },

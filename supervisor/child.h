@@ -23,6 +23,7 @@ struct child {
 	bool reaped;     /* the process is gone; its last messages may still be in the channel */
 	bool overdue;    /* was killed because it did not drain in time */
 	int wait_status;
+	uint32_t deaths; /* ends that nobody had asked for */
 	struct channel channel;
 	struct ev_child watcher;
 	struct ev_timer timer;  /* of the last action, see policy.h */
@@ -34,6 +35,9 @@ struct child {
 
 void child_init(struct child *c, struct node *node, enum control_role role, uint32_t index);
 void child_fini(struct child *c);
+
+/* How often it may be restarted. */
+struct policy_limits child_limits(const struct child *c);
 
 /* Something happened to the child: asks the policy and carries the answer out. */
 void child_event(struct child *c, enum policy_event event);

@@ -77,6 +77,9 @@ void outbox_reply(struct worker *w, struct actor *a, struct message *m, const st
 	if (!settle(w, m))
 		return;
 	full.rid = m->request.rid;
+	/* A step of it has been committed: nobody may be told that nothing happened. */
+	if (m->stepped && error_rows[full.code].executed == EXECUTED_NO)
+		full.code = ERROR_LOST;
 	send_reply(w, a, peer, &full);
 }
 
@@ -143,7 +146,7 @@ void outbox_request(struct worker *w, const struct actor *a, const struct ipc_re
 	routed.epoch = w->shards[routed.shard].epoch;
 	/* One sender's messages take one gateway, so that they stay in order; all watches
 	 * of one actor take one, so that its events come once. */
-	if (worker_owns(w, routed.shard))
+	if (worker_keeps(w, routed.shard))
 		head.peer = PEER_SELF;
 	else
 		head.peer = (uint16_t)((routed.verb == IPC_WATCH ? routed.shard : a->shard) % w->gateway_count);

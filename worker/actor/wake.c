@@ -97,6 +97,11 @@ void wake_loaded(struct worker *w, struct actor *a, const struct ipc_loaded *m)
 {
 	struct class *c = catalog_match(&w->catalog, actor_address(a));
 
+	/* What was read in another epoch may be the past. */
+	if (!worker_keeps(w, a->shard) || w->shards[a->shard].epoch != a->load_epoch) {
+		refuse_load(w, a, ERROR_MOVED, nothing);
+		return;
+	}
 	if (m->code != ERROR_NONE || c == NULL) {
 		refuse_load(w, a, m->code ? m->code : ERROR_NO_ACTOR, m->text);
 		return;

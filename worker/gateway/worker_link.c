@@ -85,6 +85,7 @@ static void connect_to(struct worker_link *worker, uint32_t incarnation, int tak
 		worker->link = NULL;
 		return;
 	}
+	route_mark(worker->link);
 	watch_take_up();
 	route_send_held(worker);
 }

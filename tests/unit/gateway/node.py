@@ -93,8 +93,18 @@ class Worker:
     def __init__(self, sock):
         self.socket = sock
         self.waiting = b""
+        self.map = 0  # serial of the map that it was last told of
 
     def _frame(self):
+        """The next frame but those that tell of maps."""
+        while True:
+            frame = self.any_frame()
+            if frame.type != wire.MAP:
+                return frame
+            assert frame.serial >= self.map, f"map {frame.serial} after {self.map}"
+            self.map = frame.serial
+
+    def any_frame(self):
         while True:
             if len(self.waiting) >= 4:
                 length, = struct.unpack_from("<I", self.waiting)
@@ -148,7 +158,7 @@ class Node:
         self.cells = [(i % workers, 1) for i in range(shards)]
         self.serial = self.incarnation = 0
         named = {key.replace("_", ".", 1): str(value) for key, value in settings.items()}
-        self.control.send(wire.pack([wire.HELLO, 1, 1, wire.GATEWAY, 0, 1, wire.Bin(bytes(range(32))),
+        self.control.send(wire.pack([wire.HELLO, 2, 2, wire.GATEWAY, 0, 1, wire.Bin(bytes(range(32))),
                                      named, 1, workers]))
         self._send_map()
         self.workers = [self.worker_starts(i) for i in range(workers)]
@@ -216,6 +226,17 @@ class Node:
         self.clients.append(Client(self.port, **how))
         return self.clients[-1]
 
+    def _whoever_hears(self):
+        while True:
+            owner = next((w for w in self.workers if w.waiting), None)
+            if owner is None:
+                ready = select.select([w.socket for w in self.workers], [], [], PATIENCE)[0][0]
+                owner = next(w for w in self.workers if w.socket is ready)
+            frame = owner.any_frame()
+            if frame.type != wire.MAP:
+                return owner, frame
+            owner.map = frame.serial
+
     def address(self, worker, but=()):
         """An address of that worker."""
         asker = self.client()
@@ -225,9 +246,8 @@ class Node:
             address = f"a.{number}"
             if address not in self.shard_of:
                 asker.says(f"1 get {address} x")
-                ready = select.select([w.socket for w in self.workers], [], [], PATIENCE)[0][0]
-                owner = next(w for w in self.workers if w.socket is ready)
-                asked = owner.hears("get", address)
+                owner, asked = self._whoever_hears()
+                assert asked.verb == "get" and asked.address == address, asked
                 owner.answers(asked, 0, (1, 1))
                 asker.hears("1 ok v=1:1 0")
                 self.shard_of[address] = asked.shard
