@@ -230,9 +230,8 @@ void handover_on_down(struct node *n, const struct child *c)
 		log_info("shards go to siblings", F_TEXT("child", c->name), F_UINT("shards", moved));
 		handshake_shards(n);
 	}
-	/* Where not even a process could be made nothing was gone before. */
 	if (n->handover != NULL && n->handover->child == c)
-		end(n->handover, ADMIN_NEGATIVE, "died", "it cannot be started; the log says why");
+		end(n->handover, ADMIN_NEGATIVE, "died", "it has died too often and stays down");
 }
 
 void handover_on_serves(struct node *n, const struct child *c)
