@@ -232,19 +232,19 @@ static void end_for(struct node *n, struct child *c)
 static void raise_down(struct node *n, struct child *c, bool insists)
 {
 	char text[256];
-	int used = snprintf(text, sizeof(text), "%s died %u times within %llu ms", c->name, c->policy.ended,
-	                    (unsigned long long)n->config.workers.restart_period);
+	int used = snprintf(text, sizeof(text), "deaths of %s within %llu ms: %u", c->name,
+	                    (unsigned long long)n->config.workers.restart_period, c->policy.ended);
 
 	if (insists)
-		snprintf(text + used, sizeof(text) - (size_t)used, ", and no sibling is left: it is tried again every %d s",
+		snprintf(text + used, sizeof(text) - (size_t)used, "; no sibling is left, so it is tried again every %d s",
 		         POLICY_BACKOFF_MOST / 1000);
 	else if (c->role == CONTROL_ACTOR)
 		snprintf(text + used, sizeof(text) - (size_t)used,
-		         " and stays down, its siblings have its shards: `stagectl restart worker=%u` brings it back",
+		         "; it stays down, its siblings have its shards; `stagectl restart worker=%u` brings it back",
 		         c->index);
 	else
 		snprintf(text + used, sizeof(text) - (size_t)used,
-		         " and stays down until the node is restarted, its siblings take all connections");
+		         "; it stays down until the node is restarted, its siblings take all connections");
 	if (alarm_raise_lasting(&n->alarms, c->name, worker_down, bytes_of(text), clock_real_ms()))
 		log_errorx("alarm raised", F_TEXT("child", c->name), F_BYTES("alarm", worker_down), F_TEXT("text", text));
 }

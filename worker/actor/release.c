@@ -181,6 +181,18 @@ static bool all_gateways_know(const struct worker *w)
 	return true;
 }
 
+/* Where all shards leave, this process is being replaced, and nobody serves the ones that
+ * are free before it has ended: a turn under way may still need them. */
+static bool may_report(const struct worker *w)
+{
+	if (!all_gateways_know(w))
+		return false;
+	for (uint32_t i = 0; i < w->shard_count; i++)
+		if (worker_owns(w, i))
+			return true;
+	return TAILQ_EMPTY(&w->release.actors);
+}
+
 static void report(struct worker *w, release_send send)
 {
 	bool *busy = memory_new(w->shard_count * sizeof(*busy));
@@ -216,7 +228,7 @@ void release_run(struct worker *w, release_send send)
 		try_to_leave(w, a);
 	}
 	storage_flush(&w->storage);
-	if (all_gateways_know(w))
+	if (may_report(w))
 		report(w, send);
 }
 

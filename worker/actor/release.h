@@ -5,7 +5,8 @@
  * again. Turns under way go on to their end, and so do the calls that they make among
  * actors of this worker, or that come home to it: whoever waits for one of them could
  * never end otherwise. Tells that were sent before their sender's gateway knew are still
- * taken, for they cannot be handed back. */
+ * taken, for they cannot be handed back. A shard is told to be free when nothing of it is
+ * left; where all of them leave, not before nothing of any is. */
 #ifndef WORKER_ACTOR_RELEASE_H
 #define WORKER_ACTOR_RELEASE_H
 
