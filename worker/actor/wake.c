@@ -198,7 +198,7 @@ void wake_drop(struct worker *w, struct actor *a, enum error_code code, struct b
 	struct turn_private *t;
 
 	while ((t = TAILQ_FIRST(&a->turns)) != NULL)
-		run_abort(w, t, code, "message", text);
+		run_abort(w, t, code, text.len ? "message" : NULL, text);
 	a->running = NULL;
 	step_rollback(w, a);
 	if (a->class)
