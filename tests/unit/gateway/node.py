@@ -125,7 +125,7 @@ class Worker:
         return heard
 
     def hears_type(self, kind):
-        heard = self._frame()
+        heard = self._frame() if kind != wire.MAP else self.any_frame()
         assert heard.type == kind, f"expected a frame of type {kind}, heard {heard}"
         return heard
 
@@ -216,6 +216,15 @@ class Node:
         self.cells = [cell(i, worker, epoch) for i, (worker, epoch) in enumerate(self.cells)]
         self._send_map()
         self.settles()
+
+    def releases(self, index):
+        """The worker is to let all its shards go: nobody's, in the epoch that was."""
+        self.moves(lambda _, worker, epoch: (wire.LEAVING | index if worker == index else worker, epoch))
+
+    def grants(self, index, to):
+        """It has let them go."""
+        self.moves(lambda _, worker, epoch:
+                   (to, epoch + 1) if worker == wire.LEAVING | index else (worker, epoch))
 
     def restarts_worker(self, index):
         """As the supervisor does it: new epochs, then a new link."""
