@@ -56,6 +56,8 @@ static void drop(struct worker_link *worker)
 	worker->link = NULL;
 	sort_out(worker, received);
 	watch_forget_relays(worker->index);
+	/* The map may have come before this end: its shards are a sibling's already. */
+	route_send_held(worker);
 	/* Whoever waited for its link to drain would wait for ever. */
 	session_resume_all(&gateway);
 }

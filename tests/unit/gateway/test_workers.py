@@ -140,6 +140,23 @@ def what_waits_follows_its_shard_to_another_worker(stage):
     alice.hears("1 ok v=1:1 1", "2 ok v=1:2 2")
 
 
+@node(workers=2)
+def a_map_that_comes_before_the_end_of_the_link_is_no_trap(stage):
+    address = stage.address(worker=0)
+    alice, (dying, sibling) = stage.client(), stage.workers
+    alice.says(f"1 get {address} x", f"2 call {address} f")
+    dying.hears("get"), dying.hears("call")
+    stage.moves(lambda _, worker, epoch: 1)
+    alice.says(f"3 call {address} g")
+    alice.hears_nothing()
+    dying.dies()  # and has no successor
+    sibling.answers(sibling.hears("get", address), 1, (1, 1))
+    asked = sibling.hears("call", address)
+    assert asked.members == "g"
+    sibling.answers(asked, 3, (1, 2))
+    alice.hears("2 err crashed", "1 ok v=1:1 1", "3 ok v=1:2 3")
+
+
 def without_an_owner_it_waits(stage):
     alice, worker = stage.client(), stage.workers[0]
     stage.moves(lambda *_: wire.NOBODY)
