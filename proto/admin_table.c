@@ -12,6 +12,8 @@ const struct admin_verb_row admin_verb_rows[] = {
 	  "stagectl inspect players.42" },
 	{ "shards", ADMIN_OPERATE, 0, 0, "", "", "which worker owns which shards", "stagectl shards" },
 	{ "config", ADMIN_OPERATE, 0, 0, "", "origin", "the effective settings", "stagectl config origin=1" },
+	{ "restart", ADMIN_ADMIN, 0, 0, "worker=N", "worker", "replace an actor worker gracefully, or bring it back",
+	  "stagectl restart worker=0" },
 	{ "reload", ADMIN_ADMIN, 0, 0, "", "", "read configuration and class files again", "stagectl reload" },
 	{ "quarantine", ADMIN_ADMIN, 0, 0, "", "", "what is held back because it killed its worker", "stagectl quarantine" },
 	{ "release", ADMIN_ADMIN, 1, 1, "ADDRESS", "", "free what is held of an actor", "stagectl release players.42" },

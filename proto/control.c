@@ -105,14 +105,23 @@ bool control_decode_hello(struct bytes message, struct control_hello *ret)
 /* --- shards: cells of u16 worker and u32 epoch, little-endian --- */
 
 #define CELL 6
+#define LEAVING 0x8000 /* the cell's worker is letting the shard go */
+
+static uint16_t holder(const struct control_shard *s)
+{
+	if (s->worker != CONTROL_NO_WORKER || s->leaving == CONTROL_NO_WORKER)
+		return s->worker;
+	return s->leaving | LEAVING;
+}
 
 void control_encode_shards(struct buffer *out, uint64_t serial, const struct control_shard *shards, uint32_t count)
 {
 	struct buffer cells = { 0 };
 
 	for (uint32_t i = 0; i < count; i++) {
+		uint16_t worker = holder(&shards[i]);
 		unsigned char cell[CELL] = {
-			(unsigned char)shards[i].worker, (unsigned char)(shards[i].worker >> 8),
+			(unsigned char)worker, (unsigned char)(worker >> 8),
 			(unsigned char)shards[i].epoch, (unsigned char)(shards[i].epoch >> 8),
 			(unsigned char)(shards[i].epoch >> 16), (unsigned char)(shards[i].epoch >> 24),
 		};
@@ -142,11 +151,54 @@ bool control_decode_shards(struct bytes message, struct control_shards *ret)
 struct control_shard control_shard_at(const struct control_shards *m, uint32_t shard)
 {
 	const unsigned char *at = (const unsigned char *)m->cells.data + (size_t)shard * CELL;
+	uint16_t worker = (uint16_t)(at[0] | at[1] << 8);
+	bool leaving = worker != CONTROL_NO_WORKER && worker & LEAVING;
 
 	return (struct control_shard){
-		.worker = (uint16_t)(at[0] | at[1] << 8),
+		.worker = leaving ? CONTROL_NO_WORKER : worker,
+		.leaving = leaving ? worker & ~LEAVING : CONTROL_NO_WORKER,
 		.epoch = (uint32_t)at[2] | (uint32_t)at[3] << 8 | (uint32_t)at[4] << 16 | (uint32_t)at[5] << 24,
 	};
+}
+
+/* Cells of u16, little-endian. */
+void control_encode_released(struct buffer *out, uint64_t serial, const uint16_t *shards, uint32_t count)
+{
+	struct buffer cells = { 0 };
+
+	for (uint32_t i = 0; i < count; i++) {
+		unsigned char cell[2] = { (unsigned char)shards[i], (unsigned char)(shards[i] >> 8) };
+
+		buffer_append(&cells, cell, sizeof(cell));
+	}
+	begin(out, CONTROL_RELEASED, 3);
+	msgpack_write_uint(out, serial);
+	msgpack_write_bin(out, buffer_bytes(&cells));
+	buffer_fini(&cells);
+}
+
+bool control_decode_released(struct bytes message, struct control_released *ret)
+{
+	struct msgpack_reader r = open_message(message, CONTROL_RELEASED, 3);
+	struct control_released m = { .serial = msgpack_read_uint(&r) };
+
+	m.cells = msgpack_read_str(&r);
+	if (!whole(&r) || m.cells.len % 2 != 0 || m.cells.len / 2 > CONTROL_SHARDS_MAX)
+		return false;
+	*ret = m;
+	return true;
+}
+
+uint32_t control_released_count(const struct control_released *m)
+{
+	return (uint32_t)(m->cells.len / 2);
+}
+
+uint32_t control_released_at(const struct control_released *m, uint32_t i)
+{
+	const unsigned char *at = (const unsigned char *)m->cells.data + (size_t)i * 2;
+
+	return (uint32_t)(at[0] | at[1] << 8);
 }
 
 /* --- peers and classes --- */

@@ -4,7 +4,7 @@
  *
  * Life of a child:  HELLO -> (settings) SCOREBOARD? QUARANTINE* CLASSES? SHARDS PEER*
  * LISTENER? -> READY
- * -> PING/PONG, SHARDS, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
+ * -> PING/PONG, SHARDS/RELEASED, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
  * A child whose channel closes exits: it never outlives its supervisor. */
 #ifndef PROTO_CONTROL_H
 #define PROTO_CONTROL_H
@@ -33,6 +33,7 @@ enum control_type {
 	CONTROL_QUERY,     /* supervisor -> child: an admin's question */
 	CONTROL_ROWS,      /* child -> supervisor: rows of the answer; last ends it */
 	CONTROL_ALARM,     /* child -> supervisor: a lasting condition begins or ends */
+	CONTROL_RELEASED,  /* actor worker -> supervisor: shards it has let go of */
 	CONTROL_SCOREBOARD, /* supervisor -> actor worker: its scoreboard (proto/scoreboard.h), a memfd */
 	CONTROL_QUARANTINE, /* supervisor -> actor worker: a message or an actor is held back, or freed */
 	CONTROL_TYPE_COUNT
@@ -51,12 +52,15 @@ struct control_hello {
 
 /* SHARDS: shard i belongs to worker[i] in epoch[i]; shard = hash mod count. Epochs
  * grow with every reassignment and every restart of the owner. worker
- * CONTROL_NO_WORKER: nobody at present (senders hold their requests). */
+ * CONTROL_NO_WORKER: nobody at present (senders hold their requests). `leaving` then
+ * names the former owner while it lets go: it takes nothing new, but may commit what it
+ * has begun, for the epoch is still its own. The next owner comes with the next epoch. */
 #define CONTROL_NO_WORKER 0xffff
 #define CONTROL_SHARDS_MAX 16384
 
 struct control_shard {
 	uint16_t worker;
+	uint16_t leaving; /* holds where worker is CONTROL_NO_WORKER, which here means: nobody */
 	uint32_t epoch;
 };
 
@@ -114,6 +118,13 @@ struct control_quarantine {
 	struct bytes address;
 };
 
+/* RELEASED: of these shards, which the map `serial` or an earlier one has taken away, the
+ * worker has nothing in memory and nothing under way, and will get nothing any more. */
+struct control_released {
+	uint64_t serial;
+	struct bytes cells; /* see control_released_count() and control_released_at() */
+};
+
 /* Decoded slices point into the message. 0 where it is none. */
 unsigned control_type(struct bytes message);
 bool control_decode_hello(struct bytes message, struct control_hello *ret);
@@ -126,6 +137,9 @@ bool control_decode_query(struct bytes message, struct control_query *ret);
 bool control_decode_rows(struct bytes message, struct control_rows *ret);
 bool control_decode_alarm(struct bytes message, struct control_alarm *ret);
 bool control_decode_quarantine(struct bytes message, struct control_quarantine *ret);
+bool control_decode_released(struct bytes message, struct control_released *ret);
+uint32_t control_released_count(const struct control_released *m);
+uint32_t control_released_at(const struct control_released *m, uint32_t i);
 
 void control_encode_hello(struct buffer *out, const struct control_hello *m);
 void control_encode_shards(struct buffer *out, uint64_t serial, const struct control_shard *shards, uint32_t count);
@@ -136,6 +150,7 @@ void control_encode_query(struct buffer *out, const struct control_query *m);
 void control_encode_rows(struct buffer *out, const struct control_rows *m);
 void control_encode_alarm(struct buffer *out, const struct control_alarm *m);
 void control_encode_quarantine(struct buffer *out, const struct control_quarantine *m);
+void control_encode_released(struct buffer *out, uint64_t serial, const uint16_t *shards, uint32_t count);
 /* LISTENER, SCOREBOARD, READY, PING, PONG and DRAIN carry nothing but their type. */
 void control_encode_plain(struct buffer *out, enum control_type type);
 

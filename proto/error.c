@@ -27,7 +27,7 @@ const struct error_row error_rows[ERROR_COUNT] = {
 	ROW(ERROR_APP, "app", EXECUTED_YES, "the actor said no; its changes are rolled back"),
 	ROW(ERROR_TIMEOUT, "timeout", EXECUTED_MAYBE, "it started and did not finish in time"),
 	ROW(ERROR_CANCELLED, "cancelled", EXECUTED_MAYBE, "the client gave it up"),
-	ROW(ERROR_LOST, "lost", EXECUTED_MAYBE, "the connection to the owner broke after it was sent"),
+	ROW(ERROR_LOST, "lost", EXECUTED_MAYBE, "the owner was lost after it was sent, or after a step of it"),
 	ROW(ERROR_CRASHED, "crashed", EXECUTED_MAYBE, "the worker died while it held the request"),
 	ROW(ERROR_INTERNAL, "internal", EXECUTED_MAYBE, "a fault of the server; see its log"),
 	ROW(ERROR_GONE, "gone", EXECUTED_NOTICE, "the actor was destroyed"),

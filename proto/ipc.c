@@ -69,7 +69,7 @@ unsigned ipc_type(struct bytes body)
 
 	msgpack_read_array(&r);
 	type = msgpack_read_uint(&r);
-	return r.bad || type < IPC_REQUEST || type > IPC_RESET ? 0 : (unsigned)type;
+	return r.bad || type < IPC_REQUEST || type > IPC_MAP ? 0 : (unsigned)type;
 }
 
 /* --- requests and replies --- */
@@ -355,5 +355,22 @@ bool ipc_decode_reset(struct bytes body, uint64_t *ret_seq)
 	if (!whole(&r))
 		return false;
 	*ret_seq = seq;
+	return true;
+}
+
+void ipc_encode_map(struct buffer *out, uint64_t serial)
+{
+	begin(out, IPC_MAP, 2);
+	msgpack_write_uint(out, serial);
+}
+
+bool ipc_decode_map(struct bytes body, uint64_t *ret_serial)
+{
+	struct msgpack_reader r = open_body(body, IPC_MAP, 2);
+	uint64_t serial = msgpack_read_uint(&r);
+
+	if (!whole(&r))
+		return false;
+	*ret_serial = serial;
 	return true;
 }

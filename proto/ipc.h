@@ -16,7 +16,7 @@
 #include "proto/address.h"
 #include "proto/error.h"
 
-#define IPC_VERSION 1
+#define IPC_VERSION 2
 #define IPC_CHAIN_MAX 32 /* actors in one call chain; a longer one is refused with `limit` */
 
 enum ipc_type {
@@ -30,6 +30,7 @@ enum ipc_type {
 	IPC_BATCH,       /* actor worker -> store: changed actors of one loop turn */
 	IPC_COMMITTED,   /* in order of the batches */
 	IPC_RESET,       /* actor worker -> store: the failure of batch seq is dealt with, go on */
+	IPC_MAP,         /* gateway -> actor worker: what follows is routed by this shard map or a later one */
 };
 
 enum ipc_verb { IPC_GET, IPC_SET, IPC_CALL, IPC_TELL, IPC_WATCH };
@@ -135,6 +136,7 @@ bool ipc_decode_batch(struct bytes body, struct ipc_batch_head *ret, struct byte
 bool ipc_next_entry(struct bytes *entries, struct ipc_batch_entry *ret);
 bool ipc_decode_committed(struct bytes body, struct ipc_committed *ret);
 bool ipc_decode_reset(struct bytes body, uint64_t *ret_seq);
+bool ipc_decode_map(struct bytes body, uint64_t *ret_serial);
 
 /* Encoders append one body; wrap them in link_begin() and link_end(). */
 void ipc_encode_request(struct buffer *out, const struct ipc_request *m);
@@ -148,5 +150,6 @@ void ipc_encode_batch(struct buffer *out, const struct ipc_batch_head *m);
 void ipc_encode_entry(struct buffer *out, const struct ipc_batch_entry *m);
 void ipc_encode_committed(struct buffer *out, const struct ipc_committed *m);
 void ipc_encode_reset(struct buffer *out, uint64_t seq);
+void ipc_encode_map(struct buffer *out, uint64_t serial);
 
 #endif

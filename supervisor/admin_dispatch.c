@@ -11,6 +11,7 @@ static const struct {
 	{ "actors", admin_actors },
 	{ "sessions", admin_sessions },
 	{ "inspect", admin_inspect },
+	{ "restart", admin_restart },
 	{ "reload", admin_reload },
 	{ "help", admin_help },
 	{ "config", admin_config },

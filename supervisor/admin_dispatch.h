@@ -13,6 +13,7 @@ void admin_workers(struct admin_run *run);  /* admin_workers.c */
 void admin_actors(struct admin_run *run);   /* admin_actors.c */
 void admin_sessions(struct admin_run *run); /* admin_actors.c */
 void admin_inspect(struct admin_run *run);  /* admin_inspect.c */
+void admin_restart(struct admin_run *run); /* admin_restart.c */
 void admin_reload(struct admin_run *run);   /* admin_reload.c */
 void admin_help(struct admin_run *run);     /* admin_help.c */
 void admin_config(struct admin_run *run);   /* admin_config.c */

@@ -14,8 +14,8 @@ static void check_ready(struct admin_run *run)
 
 	for (uint32_t i = 0; i < run->node->child_count; i++) {
 		const struct child *c = &run->node->children[i];
-		if (c->policy.state == POLICY_READY)
-			continue;
+		if (c->policy.state == POLICY_READY || c->policy.state == POLICY_FAILED)
+			continue; /* siblings do the work of one that is down: the node serves */
 		snprintf(text, sizeof(text), "%s is %s", c->name, policy_state_name(c->policy.state));
 		admin_run_fail(run, ADMIN_NEGATIVE, "not-ready", text);
 		return;

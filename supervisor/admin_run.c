@@ -13,6 +13,14 @@
 #define WAIT_DEFAULT 3000 /* ms for children to answer */
 #define WAIT_MOST 600000
 
+static void on_limit(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct admin_run *run = w->data;
+
+	(void)loop, (void)events;
+	run->on_late(run);
+}
+
 struct admin_run *admin_run_new(struct admin_connection *connection, struct node *node,
                                 const struct admin_command *command, char *take_line)
 {
@@ -20,6 +28,7 @@ struct admin_run *admin_run_new(struct admin_connection *connection, struct node
 
 	*run = (struct admin_run){ .connection = connection, .node = node, .command = *command,
 	                           .line = take_line, .wait = WAIT_DEFAULT };
+	ev_init(&run->limit, on_limit);
 	return run;
 }
 
@@ -29,6 +38,7 @@ void admin_run_free(struct admin_run *run)
 		return;
 	if (!run->done && run->on_gone != NULL)
 		run->on_gone(run);
+	ev_timer_stop(run->node->loop, &run->limit);
 	query_cancel(run->query);
 	admin_table_fini(&run->table);
 	free(run->line);
@@ -136,9 +146,18 @@ void admin_run_note(struct admin_run *run, const char *text)
 	admin_connection_flush(run->connection);
 }
 
+void admin_run_limit(struct admin_run *run, void (*on_late)(struct admin_run *run))
+{
+	run->on_late = on_late;
+	run->limit.data = run;
+	ev_timer_set(&run->limit, (double)run->wait / 1000, 0.);
+	ev_timer_start(run->node->loop, &run->limit);
+}
+
 static void finish(struct admin_run *run)
 {
 	assert(!run->done);
+	ev_timer_stop(run->node->loop, &run->limit);
 	run->done = true;
 	admin_connection_on_done(run->connection);
 }

@@ -23,6 +23,8 @@ struct admin_run {
 	bool json;     /* fmt=json */
 	uint64_t wait; /* ms that its answer may take */
 	bool done;
+	struct ev_timer limit; /* of admin_run_limit() */
+	void (*on_late)(struct admin_run *run);
 	struct query *query; /* awaited, or NULL: cancelled with the command */
 	/* What a handler keeps between its start and its end; freed with the command. */
 	struct admin_table table;
@@ -57,6 +59,9 @@ uint32_t admin_ask(struct admin_run *run, unsigned roles, const char *verb, stru
                    void (*on_answer)(struct query *q));
 void admin_ask_one(struct admin_run *run, struct child *child, const char *verb, struct bytes argument,
                    void (*on_answer)(struct query *q));
+
+/* on_late follows where the command is not done within wait=. */
+void admin_run_limit(struct admin_run *run, void (*on_late)(struct admin_run *run));
 
 /* ok, or 75 where the answer is not whole. */
 void admin_run_end(struct admin_run *run, bool partial);

@@ -25,7 +25,10 @@ void admin_shards(struct admin_run *run)
 			admin_pair_text(row, "shard", name);
 		}
 		admin_pair_text(row, "node", run->node->config.node.name);
-		admin_pair_uint(row, "worker", m->shards[first].worker);
+		if (m->shards[first].worker == CONTROL_NO_WORKER) /* on its way from one to another */
+			admin_pair_value(row, "worker", (struct bytes){ 0 });
+		else
+			admin_pair_uint(row, "worker", m->shards[first].worker);
 		admin_pair_uint(row, "epoch", m->shards[first].epoch);
 	}
 	admin_run_table(run);

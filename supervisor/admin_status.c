@@ -50,24 +50,35 @@ static void write_alarms(const struct node *n, struct buffer *row)
 
 static void write_workers(const struct node *n, struct buffer *row)
 {
-	uint32_t up = 0, restarts = 0;
+	uint32_t up = 0, restarts = 0, deaths = 0;
 
 	for (uint32_t i = 0; i < n->child_count; i++) {
 		up += n->children[i].policy.state == POLICY_READY;
 		restarts += n->children[i].incarnation > 0 ? n->children[i].incarnation - 1 : 0;
+		deaths += n->children[i].deaths;
 	}
 	admin_pair_uint(row, "workers", n->child_count);
 	admin_pair_uint(row, "workers_up", up);
 	admin_pair_uint(row, "restarts", restarts);
+	admin_pair_uint(row, "deaths", deaths);
+}
+
+static const char *state_name(const struct node *n)
+{
+	if (n->phase != NODE_SERVING)
+		return node_phase_name(n->phase);
+	if (!node_ready(n))
+		return "recovering";
+	return node_degraded(n) ? "degraded" : node_phase_name(n->phase);
 }
 
 /* How children have ended that nobody had asked to, by cause. */
 static void write_deaths(const struct node *n, struct buffer *row)
 {
-	msgpack_write_str(row, BYTES_LITERAL("deaths"));
+	msgpack_write_str(row, BYTES_LITERAL("death_causes"));
 	msgpack_write_map(row, DEATH_CAUSE_COUNT);
 	for (enum death_cause cause = 0; cause < DEATH_CAUSE_COUNT; cause++)
-		admin_pair_uint(row, death_cause_name(cause), n->deaths[cause]);
+		admin_pair_uint(row, death_cause_name(cause), n->death_causes[cause]);
 }
 
 static uint32_t held(const struct quarantine *q)
@@ -84,12 +95,12 @@ static void on_answer(struct query *q)
 	struct admin_run *run = q->owner;
 	struct node *n = run->node;
 	const struct config_row *engine = config_find(BYTES_LITERAL("store"), BYTES_LITERAL("engine"));
-	struct buffer *row = admin_table_row(&run->table, 20), text = { 0 };
+	struct buffer *row = admin_table_row(&run->table, 21), text = { 0 };
 
 	run->query = NULL;
 	admin_pair_text(row, "node", n->config.node.name);
 	admin_pair_text(row, "version", STAGE_VERSION);
-	admin_pair_text(row, "state", n->phase == NODE_SERVING && !node_ready(n) ? "recovering" : node_phase_name(n->phase));
+	admin_pair_text(row, "state", state_name(n));
 	admin_pair_uint(row, "uptime_ms", clock_now_ms() - n->started_at);
 	admin_pair_uint(row, "pid", (uint64_t)getpid());
 	write_listeners(n, row);

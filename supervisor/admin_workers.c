@@ -9,7 +9,7 @@
 static const struct admin_column columns[] = {
 	{ "role", 0 },   { "index", 0 },  { "pid", 0 },    { "state", 0 },
 	{ "restarts", 0 }, { "shards", 0 }, { "actors", 0 }, { "memory", ADMIN_CELL_SIZE },
-	{ "uptime_ms", ADMIN_CELL_DURATION }, { NULL, 0 },
+	{ "uptime_ms", ADMIN_CELL_DURATION }, { "deaths", 0 }, { NULL, 0 },
 };
 
 /* Resident bytes, 0 where nobody knows. */
@@ -40,7 +40,7 @@ static struct bytes answer_of(const struct query *q, const struct child *c)
 
 static void write_row(struct admin_run *run, const struct query *q, const struct child *c)
 {
-	struct buffer *row = admin_table_row(&run->table, 9);
+	struct buffer *row = admin_table_row(&run->table, 10);
 	struct bytes nothing = { 0 };
 
 	admin_pair_text(row, "role", control_role_name(c->role));
@@ -51,6 +51,7 @@ static void write_row(struct admin_run *run, const struct query *q, const struct
 		admin_pair_value(row, "pid", nothing);
 	admin_pair_text(row, "state", policy_state_name(c->policy.state));
 	admin_pair_uint(row, "restarts", c->incarnation > 0 ? c->incarnation - 1 : 0);
+	admin_pair_uint(row, "deaths", c->deaths);
 	if (c->role == CONTROL_ACTOR) {
 		admin_pair_uint(row, "shards", shard_map_owned(&run->node->shards, c->index));
 		admin_pair_value(row, "actors", admin_row_get(answer_of(q, c), "actors"));

@@ -35,8 +35,18 @@ bool alarm_raise(struct alarms *a, const char *source, struct bytes name, struct
 	copy(e->source, sizeof(e->source), bytes_of(source));
 	copy(e->name, sizeof(e->name), name);
 	copy(e->text, sizeof(e->text), text);
+	e->lasting = false;
 	e->since = now;
 	return true;
+}
+
+bool alarm_raise_lasting(struct alarms *a, const char *source, struct bytes name, struct bytes text, uint64_t now)
+{
+	bool raised = alarm_raise(a, source, name, text, now);
+
+	if (raised)
+		a->entries[a->count - 1].lasting = true;
+	return raised;
 }
 
 bool alarm_clear(struct alarms *a, const char *source, struct bytes name)
@@ -52,7 +62,7 @@ bool alarm_clear(struct alarms *a, const char *source, struct bytes name)
 void alarm_forget(struct alarms *a, const char *source)
 {
 	for (uint32_t i = 0; i < a->count;) {
-		if (strcmp(a->entries[i].source, source) == 0)
+		if (strcmp(a->entries[i].source, source) == 0 && !a->entries[i].lasting)
 			a->entries[i] = a->entries[--a->count];
 		else
 			i++;

@@ -266,11 +266,11 @@ void attribution_on_gone(struct node *n, struct child *c)
 
 	gather(c, &facts);
 	d = death_judge(&facts);
-	if (c->policy.state == POLICY_DRAINING && c->wait_status == 0) {
+	if (child_asked_to_end(c) && c->wait_status == 0) {
 		log_debug("child drained", F_TEXT("child", c->name), F_INT("pid", c->pid));
 	} else {
 		log_end(c, &facts, &d);
-		n->deaths[d.cause]++;
+		n->death_causes[d.cause]++;
 	}
 	if (d.blame && facts.running.address.len > 0)
 		blame(n, &facts);

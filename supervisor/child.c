@@ -78,6 +78,12 @@ static void do_serve(struct child *c, uint64_t delay)
 	(void)delay;
 	log_info("child ready", F_TEXT("child", c->name), F_INT("pid", c->pid),
 	         F_UINT("ms", clock_now_ms() - c->started_at));
+	node_on_serves(c->node, c);
+}
+
+bool child_asked_to_end(const struct child *c)
+{
+	return c->policy.state == POLICY_DRAINING || c->policy.state == POLICY_RECYCLING;
 }
 
 static void do_await(struct child *c, uint64_t delay)
@@ -92,7 +98,7 @@ static void do_kill(struct child *c, uint64_t delay)
 	if (c->policy.state == POLICY_DRAINING)
 		c->overdue = true;
 	if (c->cause == NULL)
-		c->cause = c->overdue ? "did not drain in time" : "did not exit in time";
+		c->cause = child_asked_to_end(c) ? "did not drain in time" : "did not exit in time";
 	if (c->order == DEATH_NO_ORDER)
 		c->order = DEATH_ORDER_OTHER;
 	if (c->pid > 0 && !c->reaped)
@@ -135,11 +141,16 @@ static void (*const doers[POLICY_ACTION_COUNT])(struct child *, uint64_t) = {
 	[POLICY_ASK] = do_ask, [POLICY_FINISH] = do_finish,
 };
 
-void child_event(struct child *c, enum policy_event event)
+struct policy_limits child_limits(const struct child *c)
 {
-	const struct policy_limits limits = {
+	return (struct policy_limits){
 		c->node->config.workers.restart_intensity, c->node->config.workers.restart_period,
 	};
+}
+
+void child_event(struct child *c, enum policy_event event)
+{
+	const struct policy_limits limits = child_limits(c);
 	enum policy_state from = c->policy.state;
 	struct policy_decision decision = policy_step(&c->policy, &limits, event, clock_now_ms());
 
@@ -159,6 +170,7 @@ void child_event(struct child *c, enum policy_event event)
 static void finish(struct child *c)
 {
 	attribution_on_gone(c->node, c);
+	c->deaths += !child_asked_to_end(c);
 	if (c->connected)
 		channel_fini(&c->channel);
 	c->connected = c->lost = c->reaped = false;

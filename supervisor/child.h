@@ -25,6 +25,7 @@ struct child {
 	bool reaped;     /* the process is gone; its last messages may still be in the channel */
 	bool overdue;    /* was killed because it did not drain in time */
 	int wait_status;
+	uint32_t deaths; /* ends that nobody had asked for */
 	struct channel channel;
 	struct ev_child watcher;
 	struct ev_timer timer;  /* of the last action, see policy.h */
@@ -41,8 +42,14 @@ struct child {
 void child_init(struct child *c, struct node *node, enum control_role role, uint32_t index);
 void child_fini(struct child *c);
 
+/* How often it may be restarted. */
+struct policy_limits child_limits(const struct child *c);
+
 /* Something happened to the child: asks the policy and carries the answer out. */
 void child_event(struct child *c, enum policy_event event);
+
+/* It drains, for good or to be replaced: its end is no death. */
+bool child_asked_to_end(const struct child *c);
 
 /* It has a process and a channel that takes messages. */
 bool child_reachable(const struct child *c);

@@ -3,7 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "supervisor/node.h"
+#include "supervisor/handover.h"
 
 static bool on_ready(struct child *c, struct bytes message)
 {
@@ -42,6 +42,16 @@ static bool on_rows(struct child *c, struct bytes message)
 	return true;
 }
 
+static bool on_released(struct child *c, struct bytes message)
+{
+	struct control_released m;
+
+	if (c->role != CONTROL_ACTOR || !control_decode_released(message, &m))
+		return false;
+	handover_on_released(c->node, c, &m);
+	return true;
+}
+
 static bool on_alarm(struct child *c, struct bytes message)
 {
 	struct control_alarm m;
@@ -61,6 +71,7 @@ static const struct {
 } rows[] = {
 	{ CONTROL_READY, on_ready }, { CONTROL_FAILED, on_failed }, { CONTROL_PONG, on_pong },
 	{ CONTROL_ROWS, on_rows },   { CONTROL_ALARM, on_alarm },
+	{ CONTROL_RELEASED, on_released },
 };
 
 bool child_message(struct child *c, struct bytes message)

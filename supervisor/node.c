@@ -3,10 +3,12 @@
 
 #include <assert.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "common/clock.h"
 #include "common/log.h"
 #include "proto/admin.h"
+#include "supervisor/handover.h"
 #include "supervisor/handshake.h"
 #include "supervisor/reload.h"
 
@@ -50,10 +52,20 @@ struct child *node_child(struct node *n, enum control_role role, uint32_t index)
 bool node_ready(const struct node *n)
 {
 	for (uint32_t i = 0; i < n->child_count; i++) {
-		if (n->children[i].policy.state != POLICY_READY)
+		enum policy_state state = n->children[i].policy.state;
+		if (state != POLICY_READY && state != POLICY_FAILED)
 			return false;
 	}
 	return n->phase == NODE_SERVING;
+}
+
+bool node_degraded(const struct node *n)
+{
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		if (n->children[i].policy.state == POLICY_FAILED)
+			return true;
+	}
+	return false;
 }
 
 /* --- what comes next -------------------------------------------------------------- */
@@ -65,7 +77,8 @@ static void advance_soon(struct node *n)
 	ev_feed_event(n->loop, &n->advancer, EV_CUSTOM);
 }
 
-/* Starts what has never run; true where all of the role serve. */
+/* Starts what has never run; true where all of the role serve, but for those whose
+ * siblings have to do. */
 static bool start_role(struct node *n, enum control_role role)
 {
 	bool ready = true;
@@ -74,9 +87,9 @@ static bool start_role(struct node *n, enum control_role role)
 		struct child *c = &n->children[i];
 		if (c->role != role)
 			continue;
-		if (c->policy.state == POLICY_DOWN)
+		if (c->policy.state == POLICY_NEW)
 			child_event(c, POLICY_START);
-		ready = ready && c->policy.state == POLICY_READY;
+		ready = ready && (c->policy.state == POLICY_READY || c->policy.state == POLICY_FAILED);
 	}
 	return ready;
 }
@@ -138,6 +151,7 @@ void node_stop(struct node *n, int exit_status)
 		log_info("stage stops", F_INT("exit", n->exit_status));
 		set_phase(n, NODE_STOPPING);
 		manager_update(n);
+		handover_stop(n);
 		listener_fini(&n->client); /* refused at once, instead of waiting in the backlog */
 		advance_soon(n);
 	}
@@ -174,8 +188,8 @@ void node_on_gone(struct node *n, struct child *c)
 			log_warnx("the stop was not clean", F_TEXT("child", c->name));
 			n->exit_status = ADMIN_TEMPORARY;
 		}
-	} else if (c->role == CONTROL_ACTOR && shard_map_bump(&n->shards, c->index) > 0) {
-		handshake_shards(n);
+	} else if (c->role == CONTROL_ACTOR) {
+		handover_on_gone(n, c);
 	}
 }
 
@@ -185,10 +199,29 @@ void node_on_moved(struct node *n, struct child *c)
 	advance_soon(n);
 }
 
-void node_on_given_up(struct node *n, struct child *c)
+/* --- what cannot be kept ---------------------------------------------------------- */
+
+static const struct bytes worker_down = BYTES_LITERAL("worker-down");
+
+void node_on_serves(struct node *n, struct child *c)
 {
-	if (n->phase == NODE_STOPPING)
-		return;
+	if (!c->policy.insists && alarm_clear(&n->alarms, c->name, worker_down))
+		log_info("alarm over", F_TEXT("child", c->name), F_BYTES("alarm", worker_down));
+	if (c->role == CONTROL_ACTOR)
+		handover_on_serves(n, c);
+}
+
+/* Who is tried for ever is trusted again when it has served for a whole period. */
+static void trust_again(struct node *n, struct child *c, uint64_t now)
+{
+	const struct policy_limits limits = child_limits(c);
+
+	if (policy_settled(&c->policy, &limits, now) && alarm_clear(&n->alarms, c->name, worker_down))
+		log_info("alarm over", F_TEXT("child", c->name), F_BYTES("alarm", worker_down));
+}
+
+static void end_for(struct node *n, struct child *c)
+{
 	if (c->policy.refused)
 		log_errorx("stage cannot start", F_TEXT("child", c->name), F_INT("exit", c->failed_status));
 	else
@@ -197,6 +230,57 @@ void node_on_given_up(struct node *n, struct child *c)
 		           F_UINT("restart_intensity", n->config.workers.restart_intensity),
 		           F_UINT("restart_period_ms", n->config.workers.restart_period));
 	node_stop(n, c->failed_status != 0 ? c->failed_status : ADMIN_INTERNAL);
+}
+
+static void raise_down(struct node *n, struct child *c, bool insists)
+{
+	char text[256];
+	int used = snprintf(text, sizeof(text), "deaths of %s within %llu ms: %u", c->name,
+	                    (unsigned long long)n->config.workers.restart_period, c->policy.ended);
+
+	if (insists)
+		snprintf(text + used, sizeof(text) - (size_t)used, "; no sibling is left, so it is tried again every %d s",
+		         POLICY_BACKOFF_MOST / 1000);
+	else if (c->role == CONTROL_ACTOR)
+		snprintf(text + used, sizeof(text) - (size_t)used,
+		         "; it stays down, its siblings have its shards; `stagectl restart worker=%u` brings it back",
+		         c->index);
+	else
+		snprintf(text + used, sizeof(text) - (size_t)used,
+		         "; it stays down until the node is restarted, its siblings take all connections");
+	if (alarm_raise_lasting(&n->alarms, c->name, worker_down, bytes_of(text), clock_real_ms()))
+		log_errorx("alarm raised", F_TEXT("child", c->name), F_BYTES("alarm", worker_down), F_TEXT("text", text));
+}
+
+static uint32_t count_siblings(const struct node *n, const struct child *c)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		const struct child *other = &n->children[i];
+		count += other != c && other->role == c->role && other->policy.state != POLICY_FAILED;
+	}
+	return count;
+}
+
+void node_on_given_up(struct node *n, struct child *c)
+{
+	if (n->phase == NODE_STOPPING)
+		return;
+	switch (policy_verdict(&c->policy, c->role, count_siblings(n, c), n->phase == NODE_SERVING)) {
+	case POLICY_NODE_ENDS:
+		end_for(n, c);
+		break;
+	case POLICY_STAYS_DOWN:
+		raise_down(n, c, false);
+		if (c->role == CONTROL_ACTOR)
+			handover_on_down(n, c);
+		break;
+	case POLICY_INSISTS:
+		raise_down(n, c, true);
+		child_event(c, POLICY_INSIST);
+		break;
+	}
 }
 
 /* --- the loop --------------------------------------------------------------------- */
@@ -221,8 +305,10 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
 
 	(void)loop, (void)events;
 	n->ticked_at = now;
-	for (uint32_t i = 0; i < n->child_count; i++)
+	for (uint32_t i = 0; i < n->child_count; i++) {
 		child_tick(&n->children[i], now, late);
+		trust_again(n, &n->children[i], now);
+	}
 	manager_update(n);
 	set_ticker(n); /* hang_timeout may have been reloaded */
 }

@@ -17,6 +17,7 @@
 #include "supervisor/shard_map.h"
 
 struct admin_server;
+struct handover;
 struct reload;
 
 enum node_phase { NODE_STARTING, NODE_SERVING, NODE_STOPPING, NODE_STOPPED, NODE_PHASE_COUNT };
@@ -40,12 +41,13 @@ struct node {
 	struct shard_map shards;
 	struct alarms alarms;
 	struct quarantine quarantine;
-	uint64_t deaths[DEATH_CAUSE_COUNT]; /* of children that were not asked to end */
+	uint64_t death_causes[DEATH_CAUSE_COUNT]; /* how children ended that did not drain as asked */
 
 	struct child *children; /* store, actor workers, gateways */
 	uint32_t child_count, actors, gateways;
 	struct query_table queries;
 	struct reload *reload;       /* under way, or NULL */
+	struct handover *handover;   /* under way, or NULL */
 	struct admin_server *admin;
 
 	enum node_phase phase;
@@ -79,18 +81,22 @@ struct child *node_child(struct node *n, enum control_role role, uint32_t index)
 /* Somebody has set it; it is not the default. */
 bool node_configured(const struct node *n, const char *section, const char *key);
 
-/* Every child is ready. */
+/* It serves, and every child that is not given up is ready. */
 bool node_ready(const struct node *n);
+/* A child is given up, and its siblings do its work. */
+bool node_degraded(const struct node *n);
 
 /* --- from child.c ----------------------------------------------------------------- */
 
 /* It has a process: greet it. */
 void node_on_spawned(struct node *n, struct child *c);
+/* It is ready. */
+void node_on_serves(struct node *n, struct child *c);
 /* Its process is gone; before what the policy makes of it. */
 void node_on_gone(struct node *n, struct child *c);
 /* The policy moved it: look what comes next. */
 void node_on_moved(struct node *n, struct child *c);
-/* It cannot be kept. */
+/* It died too often. */
 void node_on_given_up(struct node *n, struct child *c);
 
 #endif

@@ -12,6 +12,7 @@
 #include "supervisor/admin_server.h"
 #include "supervisor/attribution.h"
 #include "supervisor/directory.h"
+#include "supervisor/handover.h"
 #include "supervisor/node.h"
 #include "supervisor/node_listeners.h"
 #include "supervisor/reload.h"
@@ -139,6 +140,7 @@ void node_fini(struct node *n)
 {
 	admin_server_free(n->admin);
 	reload_free(n);
+	handover_stop(n);
 	for (uint32_t i = 0; i < n->child_count; i++)
 		child_fini(&n->children[i]);
 	free(n->children);

@@ -4,7 +4,6 @@
 #include <assert.h>
 
 #define BACKOFF_FIRST 50  /* milliseconds */
-#define BACKOFF_MOST 5000 /* milliseconds */
 
 struct cell {
 	enum policy_action action;
@@ -12,21 +11,22 @@ struct cell {
 };
 
 static const char *const state_names[POLICY_STATE_COUNT] = {
-	[POLICY_DOWN] = "down",       [POLICY_STARTING] = "starting", [POLICY_READY] = "ready",
-	[POLICY_DYING] = "dying",     [POLICY_WAITING] = "waiting",   [POLICY_DRAINING] = "draining",
-	[POLICY_ENDED] = "ended",     [POLICY_FAILED] = "failed",
+	[POLICY_NEW] = "new",         [POLICY_STARTING] = "starting",   [POLICY_READY] = "ready",
+	[POLICY_DYING] = "dying",     [POLICY_WAITING] = "waiting",     [POLICY_RECYCLING] = "recycling",
+	[POLICY_DRAINING] = "draining", [POLICY_ENDED] = "ended",       [POLICY_FAILED] = "down",
 };
 
 static const char *const event_names[POLICY_EVENT_COUNT] = {
-	[POLICY_START] = "start",   [POLICY_SERVES] = "serves", [POLICY_REFUSES] = "refuses",
-	[POLICY_LOST] = "lost",     [POLICY_EXITED] = "exited", [POLICY_SILENT] = "silent",
-	[POLICY_TIMER] = "timer",   [POLICY_DRAIN] = "drain",   [POLICY_HURRY] = "hurry",
+	[POLICY_START] = "start",     [POLICY_SERVES] = "serves", [POLICY_REFUSES] = "refuses",
+	[POLICY_LOST] = "lost",       [POLICY_EXITED] = "exited", [POLICY_SILENT] = "silent",
+	[POLICY_TIMER] = "timer",     [POLICY_RECYCLE] = "recycle", [POLICY_REVIVE] = "revive",
+	[POLICY_INSIST] = "insist",   [POLICY_DRAIN] = "drain",   [POLICY_HURRY] = "hurry",
 };
 
 /* An event that a state does not name changes nothing: late messages of a process
  * that is being killed, a timer that fired while its cause went away. */
 static const struct cell actions[POLICY_STATE_COUNT][POLICY_EVENT_COUNT] = {
-	[POLICY_DOWN] = {
+	[POLICY_NEW] = {
 		[POLICY_START]   = { POLICY_SPAWN, POLICY_STARTING },
 		[POLICY_DRAIN]   = { POLICY_FINISH, POLICY_ENDED },
 		[POLICY_HURRY]   = { POLICY_FINISH, POLICY_ENDED },
@@ -45,6 +45,7 @@ static const struct cell actions[POLICY_STATE_COUNT][POLICY_EVENT_COUNT] = {
 		[POLICY_LOST]    = { POLICY_AWAIT, POLICY_DYING },
 		[POLICY_EXITED]  = { POLICY_RESTART, POLICY_WAITING },
 		[POLICY_SILENT]  = { POLICY_KILL, POLICY_DYING },
+		[POLICY_RECYCLE] = { POLICY_ASK, POLICY_RECYCLING },
 		[POLICY_DRAIN]   = { POLICY_ASK, POLICY_DRAINING },
 		[POLICY_HURRY]   = { POLICY_KILL, POLICY_DRAINING },
 	},
@@ -56,8 +57,15 @@ static const struct cell actions[POLICY_STATE_COUNT][POLICY_EVENT_COUNT] = {
 	},
 	[POLICY_WAITING] = {
 		[POLICY_TIMER]   = { POLICY_SPAWN, POLICY_STARTING },
+		[POLICY_REVIVE]  = { POLICY_SPAWN, POLICY_STARTING },
 		[POLICY_DRAIN]   = { POLICY_FINISH, POLICY_ENDED },
 		[POLICY_HURRY]   = { POLICY_FINISH, POLICY_ENDED },
+	},
+	[POLICY_RECYCLING] = { /* its end was asked for: no death, and no delay */
+		[POLICY_EXITED]  = { POLICY_SPAWN, POLICY_STARTING },
+		[POLICY_TIMER]   = { POLICY_KILL, POLICY_RECYCLING },
+		[POLICY_DRAIN]   = { POLICY_ASK, POLICY_DRAINING },
+		[POLICY_HURRY]   = { POLICY_KILL, POLICY_DRAINING },
 	},
 	[POLICY_DRAINING] = {
 		[POLICY_EXITED]  = { POLICY_FINISH, POLICY_ENDED },
@@ -65,6 +73,8 @@ static const struct cell actions[POLICY_STATE_COUNT][POLICY_EVENT_COUNT] = {
 		[POLICY_HURRY]   = { POLICY_KILL, POLICY_DRAINING },
 	},
 	[POLICY_FAILED] = {
+		[POLICY_REVIVE]  = { POLICY_SPAWN, POLICY_STARTING },
+		[POLICY_INSIST]  = { POLICY_DELAY, POLICY_WAITING },
 		[POLICY_DRAIN]   = { POLICY_FINISH, POLICY_ENDED },
 		[POLICY_HURRY]   = { POLICY_FINISH, POLICY_ENDED },
 	},
@@ -86,9 +96,9 @@ uint64_t policy_backoff(uint32_t n)
 
 	if (n <= 1)
 		return 0;
-	for (uint32_t i = 2; i < n && delay < BACKOFF_MOST; i++)
+	for (uint32_t i = 2; i < n && delay < POLICY_BACKOFF_MOST; i++)
 		delay *= 2;
-	return delay < BACKOFF_MOST ? delay : BACKOFF_MOST;
+	return delay < POLICY_BACKOFF_MOST ? delay : POLICY_BACKOFF_MOST;
 }
 
 /* How often it ended within the period that ends now. */
@@ -102,17 +112,33 @@ static uint32_t recent_ends(const struct policy *p, uint64_t period, uint64_t no
 	return n;
 }
 
+bool policy_settled(const struct policy *p, const struct policy_limits *limits, uint64_t now)
+{
+	return p->state == POLICY_READY && now - p->served_at >= limits->period;
+}
+
 static struct policy_decision restart(struct policy *p, const struct policy_limits *limits, uint64_t now)
 {
 	uint32_t n;
 
 	p->ends[p->ended++ % POLICY_HISTORY] = now;
 	n = recent_ends(p, limits->period, now);
+	if (p->insists)
+		return (struct policy_decision){ POLICY_DELAY, POLICY_BACKOFF_MOST };
 	if (p->refused || n > limits->intensity) {
 		p->state = POLICY_FAILED;
 		return (struct policy_decision){ POLICY_GIVE_UP, 0 };
 	}
 	return (struct policy_decision){ POLICY_DELAY, policy_backoff(n) };
+}
+
+/* What an event says of the child beside the state it leads to. */
+static void learn(struct policy *p, const struct policy_limits *limits, enum policy_event event, uint64_t now)
+{
+	if (event == POLICY_REFUSES && p->state == POLICY_STARTING && !p->proven)
+		p->refused = true;
+	if (event == POLICY_EXITED && policy_settled(p, limits, now))
+		p->insists = false;
 }
 
 struct policy_decision policy_step(struct policy *p, const struct policy_limits *limits,
@@ -122,14 +148,39 @@ struct policy_decision policy_step(struct policy *p, const struct policy_limits 
 
 	assert(p->state < POLICY_STATE_COUNT && event < POLICY_EVENT_COUNT);
 	cell = &actions[p->state][event];
-	if (event == POLICY_REFUSES && p->state == POLICY_STARTING && !p->proven)
-		p->refused = true;
+	learn(p, limits, event, now);
 	if (cell->action == POLICY_NOTHING)
 		return (struct policy_decision){ POLICY_NOTHING, 0 };
 	p->state = cell->next;
-	if (cell->action == POLICY_SERVE)
+	if (cell->action == POLICY_SERVE) {
 		p->proven = true;
+		p->served_at = now;
+	}
+	if (event == POLICY_REVIVE) {
+		p->ended = 0;
+		p->insists = p->refused = false;
+	}
+	if (event == POLICY_INSIST) {
+		p->insists = true;
+		return (struct policy_decision){ POLICY_DELAY, POLICY_BACKOFF_MOST };
+	}
 	if (cell->action == POLICY_RESTART)
 		return restart(p, limits, now);
 	return (struct policy_decision){ cell->action, 0 };
+}
+
+enum policy_verdict policy_verdict(const struct policy *p, enum control_role role, uint32_t siblings,
+                                   bool serving)
+{
+	static const enum policy_verdict last[CONTROL_ROLE_COUNT] = {
+		[CONTROL_STORE] = POLICY_NODE_ENDS,
+		[CONTROL_GATEWAY] = POLICY_NODE_ENDS,
+		[CONTROL_ACTOR] = POLICY_INSISTS,
+	};
+
+	if (p->refused && !serving)
+		return POLICY_NODE_ENDS;
+	if (siblings > 0)
+		return POLICY_STAYS_DOWN;
+	return serving ? last[role] : POLICY_NODE_ENDS;
 }

@@ -96,6 +96,7 @@ static bool on_shards(struct child *child, struct bytes message, int fd)
 		return false;
 	child->shards = memory_grow(NULL, m.count, sizeof(*child->shards));
 	child->shard_count = m.count;
+	child->map_serial = m.serial;
 	for (uint32_t i = 0; i < m.count; i++)
 		child->shards[i] = control_shard_at(&m, i);
 	if (child->handlers->on_shards)
@@ -286,6 +287,14 @@ void child_rows(struct child *child, const struct control_rows *rows)
 	struct buffer message = { 0 };
 
 	control_encode_rows(&message, rows);
+	send_encoded(child, &message);
+}
+
+void child_released(struct child *child, uint64_t serial, const uint16_t *shards, uint32_t count)
+{
+	struct buffer message = { 0 };
+
+	control_encode_released(&message, serial, shards, count);
 	send_encoded(child, &message);
 }
 

@@ -37,6 +37,7 @@ struct child {
 	struct hash_key hash_key;
 	struct control_shard *shards;
 	uint32_t shard_count;
+	uint64_t map_serial; /* of shards */
 	int exit_status;
 };
 
@@ -54,6 +55,8 @@ void child_ready(struct child *child);
 /* Says why it cannot serve, and ends with that status (sysexits). */
 void child_fail(struct child *child, int status, const char *text);
 void child_rows(struct child *child, const struct control_rows *rows);
+/* Of shards that the map `serial` has taken away nothing is left here. */
+void child_released(struct child *child, uint64_t serial, const uint16_t *shards, uint32_t count);
 void child_alarm(struct child *child, bool raised, const char *name, const char *text);
 
 #endif

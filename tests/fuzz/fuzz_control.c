@@ -42,11 +42,23 @@ static bool shards(struct bytes message)
 	return true;
 }
 
+static bool released(struct bytes message)
+{
+	struct control_released m;
+
+	if (!control_decode_released(message, &m))
+		return false;
+	FUZZ_CHECK(control_released_count(&m) <= CONTROL_SHARDS_MAX && fuzz_inside(m.cells, message));
+	for (uint32_t i = 0; i < control_released_count(&m); i++)
+		FUZZ_CHECK(control_released_at(&m, i) <= UINT16_MAX);
+	return true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes message = fuzz_bytes(data, size);
 	int kinds = hello_twice(message) + peer_twice(message) + classes_twice(message) + failed_twice(message) +
-	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message);
+	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message) + released(message);
 
 	FUZZ_CHECK(kinds <= 1 && (kinds == 0 || control_type(message) != 0));
 	FUZZ_CHECK(control_role_name((enum control_role)(size % CONTROL_ROLE_COUNT)) != NULL);

@@ -7,7 +7,7 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
-#include "worker/actor/worker.h"
+#include "worker/actor/release.h"
 
 static const struct {
 	const char *name;
@@ -48,6 +48,7 @@ struct actor *actor_get(struct worker *w, struct bytes address, uint32_t shard)
 	TAILQ_INIT(&a->mailbox);
 	TAILQ_INIT(&a->turns);
 	map_put(&w->actors, actor_address(a), a);
+	release_add(w, a);
 	return a;
 }
 
@@ -67,6 +68,7 @@ void actor_release(struct worker *w, struct actor *a)
 	if (a->state != ACTOR_PASSIVE || a->mail > 0 || a->turn_count > 0 || a->batch ||
 	    a->gateways || a->watched_here || a->is_ready)
 		return;
+	release_remove(w, a);
 	map_remove(&w->actors, actor_address(a));
 	faults_free(a->faults);
 	free(a);

@@ -46,8 +46,9 @@ struct actor {
 	TAILQ_ENTRY(actor) ready;  /* those with mail to take */
 	TAILQ_ENTRY(actor) loading;
 	TAILQ_ENTRY(actor) unsaved_next;
+	TAILQ_ENTRY(actor) leaving_next;
 	enum actor_state state;
-	bool is_ready, is_resident;
+	bool is_ready, is_resident, is_leaving;
 	bool created;       /* create() has run in this life */
 	bool stored;        /* the store has, or is being given, a record */
 	bool unsaved;       /* ASYNC: changes that no batch holds yet */
@@ -72,6 +73,7 @@ struct actor {
 	uint64_t used_at;   /* milliseconds, monotonic */
 	struct faults *faults;
 	uint32_t shard;
+	uint32_t load_epoch; /* of its shard, when its record was asked for */
 	uint16_t address_length;
 	char address[];
 };

@@ -65,8 +65,19 @@ void call_reply(struct worker *w, const struct ipc_reply *reply)
 {
 	struct call *c = map_get(&w->calls, key(&reply->rid));
 
+	/* Turned away here while its shard was taken from this worker by force. */
+	enum error_code code = reply->code == ERROR_MOVED ? ERROR_UNREACHABLE : reply->code;
+
 	if (c)
-		answer(w, c, &(struct host_answer){ reply->code, reply->payload });
+		answer(w, c, &(struct host_answer){ code, reply->payload });
+}
+
+void call_redirect(struct worker *w, uint32_t rid, uint16_t peer)
+{
+	struct call *c = map_get(&w->calls, key(&rid));
+
+	if (c)
+		c->peer = peer;
 }
 
 void call_lose_peer(struct worker *w, uint16_t peer)

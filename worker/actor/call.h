@@ -21,6 +21,9 @@ void call_forget(struct worker *w, uint32_t rid);
 /* A REPLY frame for one of ours. */
 void call_reply(struct worker *w, const struct ipc_reply *reply);
 
+/* Another gateway carries it from now on. */
+void call_redirect(struct worker *w, uint32_t rid, uint16_t peer);
+
 /* The gateway that carried them died: each is answered `lost`. */
 void call_lose_peer(struct worker *w, uint16_t peer);
 

@@ -5,7 +5,9 @@
 
 #include "common/log.h"
 #include "proto/msgpack.h"
+#include "worker/actor/call.h"
 #include "worker/actor/outbox.h"
+#include "worker/actor/release.h"
 #include "worker/actor/wake.h"
 #include "worker/actor/worker.h"
 
@@ -81,15 +83,22 @@ static bool is_held(const struct worker *w, const struct ipc_request *request, c
 	return true;
 }
 
+static bool takes_shard(struct worker *w, uint16_t peer, const struct ipc_request *request)
+{
+	if (request->shard >= w->shard_count || w->shards[request->shard].epoch != request->epoch)
+		return false;
+	return worker_owns(w, request->shard) || release_admits(w, peer, request);
+}
+
 /* What keeps a request from being queued; ERROR_NONE: nothing. */
-static enum error_code obstacle(struct worker *w, const struct ipc_request *request,
+static enum error_code obstacle(struct worker *w, uint16_t peer, const struct ipc_request *request,
                                 const struct actor *a, const char **ret_key, struct bytes *ret_text)
 {
 	const struct class *c = a && a->class ? a->class : catalog_match(&w->catalog, request->address);
 
 	*ret_key = NULL;
 	*ret_text = (struct bytes){ NULL, 0 };
-	if (!worker_owns(w, request->shard) || w->shards[request->shard].epoch != request->epoch)
+	if (!takes_shard(w, peer, request))
 		return ERROR_MOVED;
 	if (!address_valid(request->address))
 		return ERROR_BAD_ARG;
@@ -115,14 +124,33 @@ static enum error_code obstacle(struct worker *w, const struct ipc_request *requ
 	return ERROR_NONE;
 }
 
+/* Who cannot route a request again gets that done: an actor of this worker that asked
+ * before the shard was gone, and the sender of a tell, which has no answer. */
+static bool pass_on(struct worker *w, uint16_t peer, const struct ipc_request *request)
+{
+	uint16_t gateway = peer != PEER_SELF ? peer : (uint16_t)(worker_shard(w, request->caller) % w->gateway_count);
+	struct buffer body = { 0 };
+
+	if (peer != PEER_SELF && request->verb != IPC_TELL)
+		return false;
+	if (request->verb != IPC_TELL)
+		call_redirect(w, request->rid, gateway);
+	ipc_encode_request(&body, request);
+	outbox_send(w, gateway, buffer_bytes(&body));
+	buffer_fini(&body);
+	return true;
+}
+
 void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *request)
 {
 	struct actor *a = actor_find(w, request->address);
 	const char *key;
 	struct bytes text;
-	enum error_code code = obstacle(w, request, a, &key, &text);
+	enum error_code code = obstacle(w, peer, request, a, &key, &text);
 	struct message *m;
 
+	if (code == ERROR_MOVED && (release_keep_early(w, peer, request) || pass_on(w, peer, request)))
+		return;
 	if (code == ERROR_NONE) {
 		a = actor_get(w, request->address, request->shard);
 		m = message_new(a, request, request->verb == IPC_TELL ? PEER_NOBODY : peer);
@@ -218,7 +246,28 @@ void mailbox_refuse_all(struct worker *w, struct actor *a, enum error_code code,
 	struct message *m;
 
 	while ((m = mailbox_take(w, a)) != NULL) {
-		outbox_refuse(w, m, code, key, text);
+		bool ours = m->peer == PEER_SELF || (m->request.verb == IPC_TELL && !m->internal);
+
+		if (code == ERROR_MOVED && ours)
+			pass_on(w, PEER_SELF, &m->request);
+		else
+			outbox_refuse(w, m, code, key, text);
+		mailbox_done(w, m);
+	}
+}
+
+void mailbox_hand_back(struct worker *w, struct actor *a)
+{
+	struct message *m, *next;
+
+	for (m = TAILQ_FIRST(&a->mailbox); m; m = next) {
+		next = TAILQ_NEXT(m, mail);
+		if (release_admits(w, m->peer, &m->request))
+			continue;
+		TAILQ_REMOVE(&a->mailbox, m, mail);
+		a->mail--;
+		m->queued = false;
+		outbox_refuse(w, m, ERROR_MOVED, NULL, (struct bytes){ NULL, 0 });
 		mailbox_done(w, m);
 	}
 }

@@ -29,6 +29,10 @@ struct message *mailbox_take(struct worker *w, struct actor *a);
 void mailbox_refuse_all(struct worker *w, struct actor *a, enum error_code code, const char *key,
                         struct bytes text);
 
+/* The actor's shard is leaving: queued requests go back to their gateways, which route them
+ * again; what belongs to turns under way, and tells, stay (release.h). */
+void mailbox_hand_back(struct worker *w, struct actor *a);
+
 /* Frees a message that was taken; it has been answered. */
 void mailbox_done(struct worker *w, struct message *m);
 

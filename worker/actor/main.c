@@ -13,10 +13,10 @@
 #include "worker/actor/crash_note.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/query.h"
+#include "worker/actor/release.h"
 #include "worker/actor/run.h"
 #include "worker/actor/schedule.h"
 #include "worker/actor/subscription.h"
-#include "worker/actor/wake.h"
 #include "worker/child.h"
 
 static struct worker worker;
@@ -84,6 +84,7 @@ static void connect_gateway(const struct control_peer *m, int take_fd)
 	}
 	peer->link = memory_new(sizeof(*peer->link));
 	peer->incarnation = m->incarnation;
+	peer->map_serial = 0;
 	r = link_init(peer->link, worker.loop, take_fd, &gateway_handlers, peer);
 	if (r < 0) {
 		log_error("a gateway's link cannot be used", -r, F_UINT("gateway", m->index));
@@ -109,6 +110,20 @@ static void arm_clock(struct worker *w)
 	ev_timer_start(w->loop, &w->clock);
 }
 
+/* Gateways outlive this process where it alone is replaced. */
+static bool replies_have_left(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->gateway_count; i++) {
+		struct link *link = w->gateways[i].link;
+
+		if (link && !link->writing)
+			link_flush(link);
+		if (link && !link->deaf && buffer_length(&link->out) > 0)
+			return false;
+	}
+	return true;
+}
+
 static void finish_if_drained(struct worker *w)
 {
 	if (!w->draining)
@@ -118,8 +133,13 @@ static void finish_if_drained(struct worker *w)
 		return;
 	storage_save_later_ones(&w->storage);
 	storage_flush(&w->storage);
-	if (storage_idle(&w->storage))
+	if (storage_idle(&w->storage) && replies_have_left(w))
 		child_exit(&child, EX_OK);
+}
+
+static void send_released(struct worker *w, uint64_t serial, const uint16_t *shards, uint32_t count)
+{
+	child_released(w->child, serial, shards, count);
 }
 
 static void on_wake(struct ev_loop *loop, struct ev_check *watcher, int events)
@@ -138,6 +158,7 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int eve
 		return;
 	timers_run(&w->timers, clock_now_ms());
 	more = schedule_run(w);
+	release_run(w, send_released);
 	finish_if_drained(w);
 	arm_clock(w);
 	if (more)
@@ -203,23 +224,13 @@ static void on_quarantine(struct child *c, const struct control_quarantine *m)
 static void on_shards(struct child *c, const struct control_shard *former)
 {
 	struct worker *w = &worker;
-	size_t at = 0;
-	void *value;
 
+	if (former)
+		release_before_map(w);
 	w->shards = c->shards;
 	w->shard_count = c->shard_count;
-	while (former && map_next(&w->actors, &at, NULL, &value)) {
-		struct actor *a = value;
-
-		if (worker_owns(w, a->shard) && c->shards[a->shard].epoch == former[a->shard].epoch)
-			continue;
-		/* Another's from now on; a commit under way is refused by its epoch. */
-		if (a->class)
-			wake_drop(w, a, ERROR_MOVED, (struct bytes){ NULL, 0 });
-		else
-			mailbox_refuse_all(w, a, ERROR_MOVED, NULL, (struct bytes){ NULL, 0 });
-		actor_release(w, a);
-	}
+	if (former)
+		release_map(w, former, c->map_serial);
 }
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)

@@ -24,6 +24,7 @@ struct message {
 	bool internal;               /* made by the actor itself: private methods are allowed */
 	bool queued;                 /* in the mailbox */
 	bool cancelled;
+	bool stepped;                /* its turn has committed a step before the present one */
 };
 
 TAILQ_HEAD(message_list, message);

@@ -10,7 +10,14 @@ struct waiting {
 	uint32_t rid;   /* of a reply */
 	uint16_t peer;
 	bool reply;
+	bool stepped; /* what it answers has committed a step before (message.h) */
 };
+
+/* Nobody may be told that nothing happened where a step has been committed. */
+static enum error_code true_code(enum error_code code, bool stepped)
+{
+	return stepped && error_rows[code].executed == EXECUTED_NO ? ERROR_LOST : code;
+}
 
 void outbox_send(struct worker *w, uint16_t peer, struct bytes body)
 {
@@ -39,11 +46,12 @@ static void put_waiting(struct buffer *room, const struct waiting *head, struct 
 	buffer_append_bytes(room, body);
 }
 
-static void send_reply(struct worker *w, struct actor *a, uint16_t peer, const struct ipc_reply *reply)
+static void send_reply(struct worker *w, struct actor *a, uint16_t peer, bool stepped,
+                       const struct ipc_reply *reply)
 {
 	struct buffer *room = waiting_room(a);
 	struct buffer body = { 0 };
-	struct waiting head = { .rid = reply->rid, .peer = peer, .reply = true };
+	struct waiting head = { .rid = reply->rid, .peer = peer, .reply = true, .stepped = stepped };
 
 	if (room == NULL && peer < w->gateway_count && w->gateways[peer].link) {
 		ipc_encode_reply(link_begin(w->gateways[peer].link), reply);
@@ -77,7 +85,8 @@ void outbox_reply(struct worker *w, struct actor *a, struct message *m, const st
 	if (!settle(w, m))
 		return;
 	full.rid = m->request.rid;
-	send_reply(w, a, peer, &full);
+	full.code = true_code(full.code, m->stepped);
+	send_reply(w, a, peer, m->stepped, &full);
 }
 
 static void fail(struct worker *w, struct actor *a, struct message *m, enum error_code code,
@@ -143,7 +152,7 @@ void outbox_request(struct worker *w, const struct actor *a, const struct ipc_re
 	routed.epoch = w->shards[routed.shard].epoch;
 	/* One sender's messages take one gateway, so that they stay in order; all watches
 	 * of one actor take one, so that its events come once. */
-	if (worker_owns(w, routed.shard))
+	if (worker_keeps(w, routed.shard))
 		head.peer = PEER_SELF;
 	else
 		head.peer = (uint16_t)((routed.verb == IPC_WATCH ? routed.shard : a->shard) % w->gateway_count);
@@ -202,7 +211,7 @@ void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code
 	msgpack_write_str(&details, text);
 	while (take_waiting(frames, &head, &body))
 		if (head.reply)
-			send_reply(w, NULL, head.peer, &(struct ipc_reply){
-				.rid = head.rid, .code = code, .payload = buffer_bytes(&details) });
+			send_reply(w, NULL, head.peer, false, &(struct ipc_reply){
+				.rid = head.rid, .code = true_code(code, head.stepped), .payload = buffer_bytes(&details) });
 	buffer_fini(&details);
 }

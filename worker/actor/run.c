@@ -239,6 +239,8 @@ static void on_waiting(struct worker *w, struct turn_private *t)
 
 	set_state(t, TURN_WAITING);
 	step_commit(w, a, false);
+	if (m)
+		m->stepped = true;
 	a->running = NULL;
 	if (m && m->request.deadline && m->peer != PEER_NOBODY && !t->deadline.place)
 		timer_set(&w->timers, &t->deadline, m->request.deadline, on_deadline);

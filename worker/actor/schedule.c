@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
+#include "worker/actor/release.h"
 #include "worker/actor/run.h"
 #include "worker/actor/shelf.h"
 #include "worker/actor/subscription.h"
@@ -68,12 +69,23 @@ static bool on_unwatch(struct worker *w, uint16_t peer, struct bytes body)
 	return true;
 }
 
+static bool on_map(struct worker *w, uint16_t peer, struct bytes body)
+{
+	uint64_t serial;
+
+	if (peer >= w->gateway_count || !ipc_decode_map(body, &serial))
+		return false;
+	release_mark(w, peer, serial);
+	return true;
+}
+
 /* Frames this process takes from its peers; the store's are storage.c's. */
 static const struct {
 	bool (*handle)(struct worker *w, uint16_t peer, struct bytes body);
 } frames[] = {
 	[IPC_REQUEST] = { on_request }, [IPC_REPLY] = { on_reply },     [IPC_CANCEL] = { on_cancel },
 	[IPC_EVENT] = { on_event },     [IPC_UNWATCH] = { on_unwatch },
+	[IPC_MAP] = { on_map },
 };
 
 bool schedule_frame(struct worker *w, uint16_t peer, struct bytes body)

@@ -61,6 +61,7 @@ static void send_load(struct storage *s, struct actor *a)
 		.address = actor_address(a),
 	};
 
+	a->load_epoch = m.epoch;
 	map_put(&s->loads, (struct bytes){ (const char *)&rid, sizeof(rid) }, a);
 	ipc_encode_load(link_begin(s->link), &m);
 	link_end(s->link);
@@ -225,7 +226,8 @@ static void fail_all(struct storage *s, uint64_t seq, enum error_code code, stru
 			give_up(s, b->actors[i], code, text);
 	while ((b = TAILQ_FIRST(&failed)) != NULL) {
 		TAILQ_REMOVE(&failed, b, next);
-		outbox_revoke(s->worker, &b->frames, code, text);
+		/* The former store may have committed it: not even `moved` means that it did not. */
+		outbox_revoke(s->worker, &b->frames, b->again && code == ERROR_MOVED ? ERROR_LOST : code, text);
 		let_go(s, b);
 	}
 	ipc_encode_reset(link_begin(s->link), seq);
@@ -303,6 +305,7 @@ int storage_connect(struct storage *s, int take_fd)
 	s->loads = (struct map){ 0 };
 	s->next_seq = 1;
 	TAILQ_FOREACH (b, &s->under_way, next) {
+		b->again = true;
 		b->seq = s->next_seq++;
 		send_batch(s, b);
 	}

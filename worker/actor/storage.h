@@ -21,6 +21,7 @@ struct batch {
 	size_t bytes;          /* of the actors' properties */
 	struct buffer entries; /* encoded, kept until they are acknowledged */
 	struct buffer frames;  /* outputs that wait (outbox.h) */
+	bool again;            /* a former store may have committed it */
 };
 
 TAILQ_HEAD(batch_list, batch);

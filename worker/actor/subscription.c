@@ -22,13 +22,14 @@ struct watch {
 struct subscription {
 	struct watch *watches;
 	struct bytes address; /* owned */
+	uint16_t carrier;     /* the gateway, or PEER_SELF */
 };
 
-static uint16_t carrier(struct worker *w, struct bytes address)
+static uint16_t find_carrier(struct worker *w, struct bytes address)
 {
 	uint32_t shard = worker_shard(w, address);
 
-	return worker_owns(w, shard) ? PEER_SELF : (uint16_t)(shard % w->gateway_count);
+	return worker_keeps(w, shard) ? PEER_SELF : (uint16_t)(shard % w->gateway_count);
 }
 
 static void ask(struct worker *w, const struct subscription *s, struct watch *watch, struct buffer *into)
@@ -38,7 +39,7 @@ static void ask(struct worker *w, const struct subscription *s, struct watch *wa
 		.verb = IPC_WATCH, .address = s->address, .caller = actor_address(watch->watcher),
 	};
 
-	watch->rid = call_begin(w, NULL, carrier(w, s->address), 0)->rid;
+	watch->rid = call_begin(w, NULL, s->carrier, 0)->rid;
 	request.rid = watch->rid;
 	msgpack_write_array(&members, 1);
 	msgpack_write_str(&members, bytes_of(watch->property));
@@ -57,6 +58,7 @@ void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
 	if (s == NULL) {
 		s = memory_new(sizeof(*s));
 		s->address = (struct bytes){ memory_copy(address.data, address.len), address.len };
+		s->carrier = find_carrier(w, address);
 		map_put(&w->subscriptions, s->address, s);
 	}
 	*watch = (struct watch){
@@ -73,14 +75,13 @@ void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
 
 static void unwatch(struct worker *w, struct subscription *s)
 {
-	uint16_t peer = carrier(w, s->address);
 	struct actor *target = actor_find(w, s->address);
 
-	if (peer != PEER_SELF) {
+	if (s->carrier != PEER_SELF) {
 		struct buffer body = { 0 };
 
 		ipc_encode_unwatch(&body, &(struct ipc_unwatch){ worker_shard(w, s->address), s->address });
-		outbox_send(w, peer, buffer_bytes(&body));
+		outbox_send(w, s->carrier, buffer_bytes(&body));
 		buffer_fini(&body);
 	} else if (target) {
 		target->watched_here = false;
@@ -218,6 +219,35 @@ void subscription_end_all(struct worker *w, struct actor *a)
 	}
 }
 
+static void ask_all(struct worker *w, struct subscription *s, struct buffer *into)
+{
+	for (struct watch *watch = s->watches; watch; watch = watch->next) {
+		if (watch->rid)
+			call_forget(w, watch->rid);
+		ask(w, s, watch, into);
+	}
+}
+
+void subscription_reroute(struct worker *w)
+{
+	struct buffer requests = { 0 };
+	size_t at = 0;
+	void *value;
+
+	while (map_next(&w->subscriptions, &at, NULL, &value)) {
+		struct subscription *s = value;
+		uint16_t now = find_carrier(w, s->address);
+
+		if (now == s->carrier)
+			continue;
+		unwatch(w, s);
+		s->carrier = now;
+		ask_all(w, s, &requests);
+	}
+	outbox_release(w, &requests);
+	buffer_fini(&requests);
+}
+
 void subscription_renew(struct worker *w, uint16_t peer)
 {
 	struct buffer requests = { 0 };
@@ -227,13 +257,8 @@ void subscription_renew(struct worker *w, uint16_t peer)
 	while (map_next(&w->subscriptions, &at, NULL, &value)) {
 		struct subscription *s = value;
 
-		if (carrier(w, s->address) != peer)
-			continue;
-		for (struct watch *watch = s->watches; watch; watch = watch->next) {
-			if (watch->rid)
-				call_forget(w, watch->rid);
-			ask(w, s, watch, &requests);
-		}
+		if (s->carrier == peer)
+			ask_all(w, s, &requests);
 	}
 	outbox_release(w, &requests);
 	buffer_fini(&requests);

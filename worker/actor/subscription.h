@@ -22,6 +22,10 @@ void subscription_event(struct worker *w, const struct ipc_event *event);
 /* a's activation has ended. */
 void subscription_end_all(struct worker *w, struct actor *a);
 
+/* The shard map has changed, or a shard has left: what is carried another way from now on
+ * is asked for again there. */
+void subscription_reroute(struct worker *w);
+
 /* The gateway that carries watches of some addresses is new: ask again. */
 void subscription_renew(struct worker *w, uint16_t peer);
 

@@ -70,7 +70,7 @@ static enum error_code wait_request(struct turn *t, struct ipc_request *request,
 	struct buffer chain = { 0 };
 	struct step *s;
 	uint32_t shard = worker_shard(w, request->address);
-	uint16_t peer = worker_owns(w, shard) ? PEER_SELF : (uint16_t)(t->actor->shard % w->gateway_count);
+	uint16_t peer = worker_keeps(w, shard) ? PEER_SELF : (uint16_t)(t->actor->shard % w->gateway_count);
 
 	if (!message_extend_chain(t->message, turn_address(t), &chain)) {
 		buffer_fini(&chain);

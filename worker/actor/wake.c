@@ -97,6 +97,11 @@ void wake_loaded(struct worker *w, struct actor *a, const struct ipc_loaded *m)
 {
 	struct class *c = catalog_match(&w->catalog, actor_address(a));
 
+	/* What was read in another epoch may be the past. */
+	if (!worker_keeps(w, a->shard) || w->shards[a->shard].epoch != a->load_epoch) {
+		refuse_load(w, a, ERROR_MOVED, nothing);
+		return;
+	}
 	if (m->code != ERROR_NONE || c == NULL) {
 		refuse_load(w, a, m->code ? m->code : ERROR_NO_ACTOR, m->text);
 		return;
@@ -193,7 +198,7 @@ void wake_drop(struct worker *w, struct actor *a, enum error_code code, struct b
 	struct turn_private *t;
 
 	while ((t = TAILQ_FIRST(&a->turns)) != NULL)
-		run_abort(w, t, code, "message", text);
+		run_abort(w, t, code, text.len ? "message" : NULL, text);
 	a->running = NULL;
 	step_rollback(w, a);
 	if (a->class)

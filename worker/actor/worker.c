@@ -6,6 +6,7 @@
 #include "common/clock.h"
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
+#include "worker/actor/release.h"
 #include "worker/actor/shelf.h"
 #include "worker/actor/wake.h"
 
@@ -28,6 +29,7 @@ void worker_init(struct worker *w)
 	TAILQ_INIT(&w->ready);
 	TAILQ_INIT(&w->preempted);
 	TAILQ_INIT(&w->unanswered);
+	TAILQ_INIT(&w->release.actors);
 	timer_set(&w->timers, &w->housekeeping, clock_now_ms() + HOUSEKEEPING_MS, on_housekeeping);
 }
 
@@ -61,6 +63,7 @@ void worker_fini(struct worker *w)
 	at = 0;
 	while (map_next(&w->calls, &at, NULL, &call))
 		call_forget(w, ((struct call *)call)->rid);
+	release_fini(w);
 	storage_fini(&w->storage);
 	map_fini(&w->actors);
 	map_fini(&w->calls);
@@ -79,4 +82,12 @@ uint32_t worker_shard(const struct worker *w, struct bytes address)
 bool worker_owns(const struct worker *w, uint32_t shard)
 {
 	return shard < w->shard_count && w->shards[shard].worker == w->index;
+}
+
+bool worker_keeps(const struct worker *w, uint32_t shard)
+{
+	if (worker_owns(w, shard))
+		return true;
+	return shard < w->shard_count && w->shards[shard].worker == CONTROL_NO_WORKER &&
+	       w->shards[shard].leaving == w->index && w->release.done && !w->release.done[shard];
 }

@@ -27,6 +27,16 @@ struct peer {
 	struct link *link; /* NULL: away at present */
 	uint16_t index;
 	uint32_t incarnation;
+	uint64_t map_serial; /* it routes by this shard map or a later one */
+};
+
+/* Shards that are leaving (release.h). */
+struct release {
+	uint64_t serial;     /* of the map that took the last of them away */
+	uint32_t open;       /* how many have something left */
+	bool *done;          /* by shard: let go of, and told */
+	struct actor_list actors; /* those in memory */
+	struct buffer early; /* requests that came before their map */
 };
 
 struct counters {
@@ -64,6 +74,7 @@ struct worker {
 	uint32_t next_alarm;
 	struct quarantine quarantine;
 	struct scoreboard *board;   /* NULL: nobody reads it */
+	struct release release;
 	struct timer housekeeping;
 	struct counters counters;
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
@@ -84,6 +95,9 @@ void worker_fini(struct worker *w);
 /* The shard of an address, by the cluster's key. */
 uint32_t worker_shard(const struct worker *w, struct bytes address);
 bool worker_owns(const struct worker *w, uint32_t shard);
+/* It owns the shard, or has not finished to let it go: messages among its own actors stay
+ * within the worker. */
+bool worker_keeps(const struct worker *w, uint32_t shard);
 
 /* The worker this process is; the seam to hosts carries no context of its own. */
 extern struct worker *worker_self;

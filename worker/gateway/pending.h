@@ -37,6 +37,7 @@ struct pending {
 	struct session *session;     /* NULL: gone or answered, the reply is for nobody */
 	enum client_verb verb;
 	bool quiet;
+	bool returned;               /* handed back by an owner that lets its shard go */
 	bool cancelled;              /* SENT: its worker has been asked to give it up */
 	struct watch *watch;         /* WATCH: made, not yet live */
 	uint64_t number;             /* of the session's requests */

@@ -89,19 +89,29 @@ static void transmit(struct worker_link *worker, struct pending *p)
 		session_pause(p->session);
 }
 
+/* Whoever lets a shard go still takes what belongs to a turn that waits there: such a turn
+ * could not end otherwise. It hands back what does not. */
+static uint32_t owner_of(struct control_shard owner, const struct pending *p)
+{
+	bool of_a_turn = p->request.chain.len > 0 && p->request.verb != IPC_TELL && !p->returned;
+
+	return owner.worker == CONTROL_NO_WORKER && of_a_turn ? owner.leaving : owner.worker;
+}
+
 static void send_to_owner(struct pending *p, bool first)
 {
 	uint32_t shard = route_shard(p->request.address);
 	struct control_shard owner = gateway.child.shards[shard];
+	uint32_t to = owner_of(owner, p);
 	struct worker_link *worker;
 
 	p->request.shard = shard;
 	p->request.epoch = owner.epoch;
-	if (owner.worker >= gateway.worker_count || gateway.stale[shard] > 0 || gateway.unsettled) {
+	if (to >= gateway.worker_count || gateway.stale[shard] > 0 || gateway.unsettled) {
 		put(p, PENDING_HOMELESS, NULL);
 		return;
 	}
-	worker = &gateway.workers[owner.worker];
+	worker = &gateway.workers[to];
 	if (worker->link == NULL || (!first && !TAILQ_EMPTY(&worker->held)))
 		put(p, PENDING_HELD, worker);
 	else
@@ -131,6 +141,7 @@ void route_again(struct pending *p)
 
 	gateway.counters.retried++;
 	route_take_out(p);
+	p->returned = gateway.child.shards[p->request.shard].worker == CONTROL_NO_WORKER;
 	if (gateway.child.shards[p->request.shard].epoch != epoch) {
 		send_to_owner(p, p->order == 0);
 		return;
@@ -203,12 +214,21 @@ static void find_stale(void)
 			gateway.stale[p->request.shard] += is_stale(p);
 }
 
+void route_mark(struct link *link)
+{
+	ipc_encode_map(link_begin(link), gateway.child.map_serial);
+	link_end(link);
+}
+
 void route_map_changed(void)
 {
 	struct pending_list list = TAILQ_HEAD_INITIALIZER(list);
 
 	if (gateway.stale == NULL)
 		gateway.stale = memory_new(gateway.child.shard_count * sizeof(*gateway.stale));
+	for (uint32_t i = 0; i < gateway.worker_count; i++)
+		if (gateway.workers[i].link)
+			route_mark(gateway.workers[i].link);
 	find_stale();
 	gateway.unsettled = false;
 	for (uint32_t i = 0; i < gateway.worker_count; i++)

@@ -32,6 +32,9 @@ void route_unwatch(struct bytes address, uint32_t shard);
 /* A worker is there: what is held for it is sent. */
 void route_send_held(struct worker_link *worker);
 
+/* Says on a link that what follows on it is routed by the present map or a later one. */
+void route_mark(struct link *link);
+
 /* The shard map has changed. */
 void route_map_changed(void);
 

@@ -309,6 +309,13 @@ static void tell_anew(struct subject *s, struct version v, struct bytes all)
 
 static void ask_again(struct subject *s);
 
+/* A former owner's link may still bring what the present owner has included long ago. */
+static bool is_past(const struct subject *s, const struct ipc_event *event)
+{
+	return event->kind == IPC_EVENT_CHANGE && s->version.epoch == event->version.epoch &&
+	       event->version.number <= s->version.number;
+}
+
 void watch_event(const struct ipc_event *event, struct bytes body)
 {
 	struct subject *s = watch_find_subject(event->address);
@@ -319,6 +326,8 @@ void watch_event(const struct ipc_event *event, struct bytes body)
 			route_unwatch(event->address, route_shard(event->address));
 		return;
 	}
+	if (is_past(s, event))
+		return;
 	forward(s, body);
 	if (event->kind == IPC_EVENT_END) {
 		end_all(s, event->code);

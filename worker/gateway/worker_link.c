@@ -56,6 +56,8 @@ static void drop(struct worker_link *worker)
 	worker->link = NULL;
 	sort_out(worker, received);
 	watch_forget_relays(worker->index);
+	/* The map may have come before this end: its shards are a sibling's already. */
+	route_send_held(worker);
 	/* Whoever waited for its link to drain would wait for ever. */
 	session_resume_all(&gateway);
 }
@@ -85,6 +87,7 @@ static void connect_to(struct worker_link *worker, uint32_t incarnation, int tak
 		worker->link = NULL;
 		return;
 	}
+	route_mark(worker->link);
 	watch_take_up();
 	route_send_held(worker);
 }

@@ -93,8 +93,18 @@ class Worker:
     def __init__(self, sock):
         self.socket = sock
         self.waiting = b""
+        self.map = 0  # serial of the map that it was last told of
 
     def _frame(self):
+        """The next frame but those that tell of maps."""
+        while True:
+            frame = self.any_frame()
+            if frame.type != wire.MAP:
+                return frame
+            assert frame.serial >= self.map, f"map {frame.serial} after {self.map}"
+            self.map = frame.serial
+
+    def any_frame(self):
         while True:
             if len(self.waiting) >= 4:
                 length, = struct.unpack_from("<I", self.waiting)
@@ -115,7 +125,7 @@ class Worker:
         return heard
 
     def hears_type(self, kind):
-        heard = self._frame()
+        heard = self._frame() if kind != wire.MAP else self.any_frame()
         assert heard.type == kind, f"expected a frame of type {kind}, heard {heard}"
         return heard
 
@@ -207,6 +217,15 @@ class Node:
         self._send_map()
         self.settles()
 
+    def releases(self, index):
+        """The worker is to let all its shards go: nobody's, in the epoch that was."""
+        self.moves(lambda _, worker, epoch: (wire.LEAVING | index if worker == index else worker, epoch))
+
+    def grants(self, index, to):
+        """It has let them go."""
+        self.moves(lambda _, worker, epoch:
+                   (to, epoch + 1) if worker == wire.LEAVING | index else (worker, epoch))
+
     def restarts_worker(self, index):
         """As the supervisor does it: new epochs, then a new link."""
         self.moves(lambda _, worker, epoch: (worker, epoch + (worker == index)))
@@ -215,6 +234,17 @@ class Node:
     def client(self, **how):
         self.clients.append(Client(self.port, **how))
         return self.clients[-1]
+
+    def _whoever_hears(self):
+        while True:
+            owner = next((w for w in self.workers if w.waiting), None)
+            if owner is None:
+                ready = select.select([w.socket for w in self.workers], [], [], PATIENCE)[0][0]
+                owner = next(w for w in self.workers if w.socket is ready)
+            frame = owner.any_frame()
+            if frame.type != wire.MAP:
+                return owner, frame
+            owner.map = frame.serial
 
     def address(self, worker, but=()):
         """An address of that worker."""
@@ -225,9 +255,8 @@ class Node:
             address = f"a.{number}"
             if address not in self.shard_of:
                 asker.says(f"1 get {address} x")
-                ready = select.select([w.socket for w in self.workers], [], [], PATIENCE)[0][0]
-                owner = next(w for w in self.workers if w.socket is ready)
-                asked = owner.hears("get", address)
+                owner, asked = self._whoever_hears()
+                assert asked.verb == "get" and asked.address == address, asked
                 owner.answers(asked, 0, (1, 1))
                 asker.hears("1 ok v=1:1 0")
                 self.shard_of[address] = asked.shard

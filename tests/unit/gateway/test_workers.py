@@ -140,6 +140,23 @@ def what_waits_follows_its_shard_to_another_worker(stage):
     alice.hears("1 ok v=1:1 1", "2 ok v=1:2 2")
 
 
+@node(workers=2)
+def a_map_that_comes_before_the_end_of_the_link_is_no_trap(stage):
+    address = stage.address(worker=0)
+    alice, (dying, sibling) = stage.client(), stage.workers
+    alice.says(f"1 get {address} x", f"2 call {address} f")
+    dying.hears("get"), dying.hears("call")
+    stage.moves(lambda _, worker, epoch: 1)
+    alice.says(f"3 call {address} g")
+    alice.hears_nothing()
+    dying.dies()  # and has no successor
+    sibling.answers(sibling.hears("get", address), 1, (1, 1))
+    asked = sibling.hears("call", address)
+    assert asked.members == "g"
+    sibling.answers(asked, 3, (1, 2))
+    alice.hears("2 err crashed", "1 ok v=1:1 1", "3 ok v=1:2 3")
+
+
 def without_an_owner_it_waits(stage):
     alice, worker = stage.client(), stage.workers[0]
     stage.moves(lambda *_: wire.NOBODY)
@@ -148,6 +165,77 @@ def without_an_owner_it_waits(stage):
     stage.moves(lambda *_: 0)
     worker.answers(worker.hears("get"), 1, (1, 1))
     alice.hears("1 ok v=1:1 1")
+
+
+@node(workers=2)
+def a_shard_that_is_let_go_costs_a_pause_and_no_error(stage):
+    address = stage.address(worker=0)
+    alice, (old, new) = stage.client(), stage.workers
+    alice.says(f"1 call {address} f [1]", f"2 call {address} f [2]")
+    one, two = old.hears("call"), old.hears("call")
+    stage.releases(0)
+    alice.says(f"3 call {address} f [3]")
+    # What was sent by the former map is on the link before this.
+    assert old.hears_type(wire.MAP).serial == stage.serial
+    old.answers(one, 1, (1, 1))
+    old.answers(two, code="moved")
+    alice.hears("1 ok v=1:1 1")
+    alice.hears_nothing()
+    stage.grants(0, to=1)
+    for i in (2, 3):
+        asked = new.hears("call", address, [i])
+        assert asked.epoch == 2
+        new.answers(asked, i, (1, i))
+        alice.hears(f"{i} ok v=1:{i} {i}")
+
+
+def a_new_worker_is_told_of_the_map_first(stage):
+    stage.workers[0].dies()
+    alice = stage.client()
+    alice.says("1 call a.1 f")
+    alice.hears_nothing()
+    worker = stage.restarts_worker(0)
+    first = worker.any_frame()
+    assert (first.type, first.serial) == (wire.MAP, stage.serial), first
+    worker.hears("call", "a.1")
+
+
+@node(workers=2)
+def a_call_of_a_turn_that_waits_there_goes_to_who_lets_go(stage):
+    address = stage.address(worker=0)
+    old, other = stage.workers
+    stage.releases(0)
+    asks = {"address": address, "caller": "me.1", "members": "f", "payload": []}
+    other.sends(wire.request(70, "call", chain=["you.1", "me.1"], **asks) + wire.request(71, "call", **asks))
+    asked = old.hears("call", address)
+    assert (asked.chain, asked.epoch) == (["you.1", "me.1"], 1), asked
+    old.answers(asked, code="moved")  # nobody of them waits there: then it waits like any other
+    stage.settles()
+    stage.grants(0, to=1)
+    for asked in (other.hears("call", address), other.hears("call", address)):
+        assert asked.epoch == 2
+        other.answers(asked, 0, (1, 1))
+    assert [other.hears_type(wire.REPLY).rid for _ in range(2)] == [70, 71]
+
+
+@node(workers=2)
+def what_a_former_owner_told_late_is_the_past(stage):
+    address = stage.address(worker=0)
+    alice, (old, new) = stage.client(), stage.workers
+    alice.says(f"w watch {address} x")
+    old.answers(old.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    stage.releases(0)
+    stage.grants(0, to=1)
+    asked = new.hears("watch", address)
+    assert asked.base == (1, 1)
+    new.answers(asked, {"x": 3}, (1, 3), resumed=True)
+    alice.hears('w evt v=1:3 {"x":3}')
+    old.tells(address, (1, 2), {"x": 2})
+    old.tells(address, (1, 3), {"x": 3})
+    new.tells(address, (1, 4), {"x": 4})
+    alice.hears('w evt v=1:4 {"x":4}')
+    alice.hears_nothing()
 
 
 @node(workers=2)

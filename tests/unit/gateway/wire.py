@@ -3,13 +3,13 @@ frames of proto/ipc.h and the messages of proto/control.h."""
 
 import struct
 
-REQUEST, REPLY, CANCEL, EVENT, UNWATCH = 1, 2, 3, 4, 5
+REQUEST, REPLY, CANCEL, EVENT, UNWATCH, MAP = 1, 2, 3, 4, 5, 11
 VERBS = ["get", "set", "call", "tell", "watch"]
 CHANGE, SNAPSHOT, END = 0, 1, 2
-CONTROL_VERSION, IPC_VERSION = 2, 1
+CONTROL_VERSION, IPC_VERSION = 2, 2
 HELLO, SHARDS, PEER, LISTENER, _, READY, FAILED, PING, PONG, DRAIN, QUERY, ROWS = range(1, 13)
 GATEWAY, ACTOR = 1, 2
-NOBODY = 0xffff
+NOBODY, LEAVING = 0xffff, 0x8000
 CODES = ("none bad-line too-long bad-verb bad-arg dup-id no-auth denied no-actor no-member read-only "
          "conflict deadlock limit busy expired unreachable draining no-session quarantined app "
          "timeout cancelled lost crashed internal gone slow idle protocol shutdown moved").split()
@@ -88,6 +88,7 @@ class Frame:
         CANCEL: "rid",
         EVENT: "kind address epoch number code changed removed",
         UNWATCH: "shard address",
+        MAP: "serial",
     }
 
     def __init__(self, body):
@@ -114,9 +115,9 @@ def frame(*values):
     return struct.pack("<I", len(body)) + body
 
 
-def request(rid, verb, address, caller="", members=None, payload=None, deadline=0):
+def request(rid, verb, address, caller="", members=None, payload=None, deadline=0, chain=None):
     return frame(REQUEST, rid, 0, 0, VERBS.index(verb), 0, deadline, address, caller, 0, 0, 0, 0,
-                 None, members, payload)
+                 chain, members, payload)
 
 
 def reply(rid, payload=None, version=None, code="none", resumed=False):

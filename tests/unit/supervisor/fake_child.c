@@ -1,7 +1,8 @@
 /* A child that only speaks the control protocol, for the tests of the supervisor. It
  * takes its role from HELLO; FAKE_CHILD names faults, comma-separated: `deaf:actor/0`
  * (its first incarnation answers no PING), `mute:actor/0` (no QUERY), `stubborn:store`
- * (no DRAIN), `crash:gateway/0` (ends right after HELLO, always), `refuse:store`. */
+ * (no DRAIN), `crash:gateway/0` (ends right after HELLO, always), `relapse:actor/0` (the
+ * same, but its first incarnation), `refuse:store`. */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -83,10 +84,28 @@ static void on_hello(struct bytes message)
 	}
 	if (r.bad || !named)
 		refuse(70, "the settings are not whole");
-	if (has_fault("crash"))
+	if (has_fault("crash") || (has_fault("relapse") && self.incarnation > 1))
 		raise(SIGKILL); /* not abort(): a sanitizer would report it */
 	if (has_fault("refuse"))
 		refuse(74, "the disk is gone");
+}
+
+/* It holds nothing: whatever it shall let go is free. */
+static void release(const struct control_shards *m)
+{
+	static uint16_t shards[CONTROL_SHARDS_MAX];
+	struct buffer message = { 0 };
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; self.role == CONTROL_ACTOR && i < m->count; i++) {
+		struct control_shard s = control_shard_at(m, i);
+		if (s.worker == CONTROL_NO_WORKER && s.leaving == self.index)
+			shards[count++] = (uint16_t)i;
+	}
+	if (count == 0)
+		return;
+	control_encode_released(&message, m->serial, shards, count);
+	send_message(&message);
 }
 
 static void on_shards(struct bytes message)
@@ -97,6 +116,7 @@ static void on_shards(struct bytes message)
 		refuse(70, "these are no SHARDS");
 	self.epoch = control_shard_at(&m, 0).epoch;
 	self.shards = true;
+	release(&m);
 }
 
 static void on_peer(struct bytes message, int fd)

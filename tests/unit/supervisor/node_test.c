@@ -108,6 +108,143 @@ static void a_child_that_keeps_dying_ends_the_node(void **state)
 	assert_int_equal(node_wait(&s), 70);
 }
 
+static void die(const struct node_server *s, const char *role, unsigned index)
+{
+	kill(node_child_pid(s, role, index), SIGKILL);
+}
+
+static void a_store_that_keeps_dying_ends_the_node(void **state)
+{
+	struct node_server s;
+
+	node_start(&s, *state, TWO_BY_TWO "restart_intensity = 0\n", NULL);
+	node_await(&s, "stage is ready");
+	die(&s, "store", 0);
+	node_await(&s, "child ended child=store");
+	node_await(&s, "child cannot be kept running: stage gives up child=store");
+	assert_int_equal(node_wait(&s), 70);
+}
+
+static void an_actor_worker_that_keeps_dying_goes_down_until_it_is_restarted(void **state)
+{
+	struct node_server s;
+
+	node_start(&s, *state, TWO_BY_TWO "restart_intensity = 1\n[cluster]\nshards = 8\n", NULL);
+	node_await(&s, "stage is ready");
+	die(&s, "actor", 1);
+	node_await(&s, "child ready child=actor/1");
+	die(&s, "actor", 1);
+	node_await(&s, "alarm raised child=actor/1 alarm=worker-down");
+	node_ask_until(&s, "workers fmt=json\n", "\"role\":\"actor\",\"index\":1,\"pid\":null,\"state\":\"down\",\"restarts\":1,\"shards\":0");
+	assert_non_null(strstr(node_ask(&s, "workers fmt=json\n"), "\"shards\":8,"));
+	assert_null(strstr(node_ask(&s, "shards fmt=json\n"), "\"worker\":1"));
+	/* Its sibling serves all, so the node is ready, but not well. */
+	assert_string_equal(node_ask(&s, "check ready\n"), "ok\n");
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"state\":\"degraded\""));
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"name\":\"worker-down\""));
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "deaths of actor/1 within 10000 ms: 2; it stays down"));
+	assert_non_null(strstr(node_ask(&s, "restart worker=1\n"), "~ actor/1 serves; 4 shards move to it\nok\n"));
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"state\":\"serving\""));
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"alarms\":[]"));
+	assert_non_null(strstr(node_ask(&s, "workers fmt=json\n"), "\"state\":\"ready\",\"restarts\":2,\"shards\":4"));
+	assert_null(strstr(node_ask(&s, "shards fmt=json\n"), "\"worker\":null"));
+	node_await(&s, "handover done child=actor/1");
+	/* Its past is forgotten. */
+	die(&s, "actor", 1);
+	node_await(&s, "child ready child=actor/1");
+	assert_int_equal(node_end(&s), 0);
+}
+
+static void a_living_actor_worker_is_replaced_on_request(void **state)
+{
+	struct node_server s;
+	pid_t former;
+	const char *answer;
+
+	node_start(&s, *state, TWO_BY_TWO "[cluster]\nshards = 4\n", NULL);
+	node_await(&s, "stage is ready");
+	former = node_child_pid(&s, "actor", 0);
+	answer = node_ask(&s, "restart worker=0\n");
+	assert_string_equal(answer, "~ actor/0 lets 2 shards go\n~ actor/0 is drained\n"
+	                            "~ it has ended, its successor is started\nok\n");
+	assert_int_not_equal(node_child_pid(&s, "actor", 0), former);
+	assert_non_null(strstr(node_ask(&s, "shards fmt=json\n"), "{\"shard\":0,\"node\":\"test\",\"worker\":0,\"epoch\":4098}"));
+	assert_non_null(strstr(node_ask(&s, "shards fmt=json\n"), "{\"shard\":3,\"node\":\"test\",\"worker\":1,\"epoch\":4097}"));
+	/* It was no death, however often it happens. */
+	for (int i = 0; i < 7; i++)
+		assert_non_null(strstr(node_ask(&s, "restart worker=0\n"), "\nok\n"));
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"restarts\":8,\"deaths\":0"));
+	assert_int_equal(node_end(&s), 0);
+}
+
+static void a_restart_says_what_is_wrong(void **state)
+{
+	struct node_server s;
+
+	node_start(&s, *state, TWO_BY_TWO, "stubborn:actor/1,relapse:actor/0");
+	node_await(&s, "stage is ready");
+	assert_non_null(strstr(node_ask(&s, "restart\n"), "err 64 bad-arg "));
+	assert_non_null(strstr(node_ask(&s, "restart worker=first\n"), "err 64 bad-arg "));
+	assert_non_null(strstr(node_ask(&s, "restart worker=\n"), "err 64 "));
+	assert_non_null(strstr(node_ask(&s, "restart 0\n"), "err 64 "));
+	assert_non_null(strstr(node_ask(&s, "restart worker=2\n"), "err 64 no-worker there is no such worker: the actor workers are 0 to 1"));
+	assert_non_null(strstr(node_ask(&s, "restart worker=0\n"), "err 1 died "));
+	/* wait= bounds the waiting alone; meanwhile there is no second one. */
+	assert_non_null(strstr(node_ask(&s, "restart worker=1 wait=50\n"), "err 75 late "));
+	assert_non_null(strstr(node_ask(&s, "restart worker=0\n"), "err 75 busy "));
+	kill(s.pid, SIGTERM);
+	kill(s.pid, SIGTERM);
+	node_await(&s, "stage has stopped");
+	node_wait(&s);
+}
+
+static void the_last_actor_worker_is_tried_for_ever(void **state)
+{
+	struct node_server s;
+
+	node_start(&s, *state, ONE_BY_ONE "restart_intensity = 0\nrestart_period = 300ms\n", NULL);
+	node_await(&s, "stage is ready");
+	die(&s, "actor", 0);
+	node_await(&s, "alarm raised child=actor/0 alarm=worker-down");
+	node_await(&s, "child will be restarted child=actor/0 delay_ms=5000");
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "no sibling is left, so it is tried again every 5 s"));
+	assert_non_null(strstr(node_ask(&s, "check ready\n"), "err 1 not-ready actor/0 is waiting"));
+	node_await(&s, "child ready child=actor/0");
+	die(&s, "actor", 0);
+	node_await(&s, "child will be restarted child=actor/0 delay_ms=5000");
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"name\":\"worker-down\""));
+	/* An operator need not wait. */
+	assert_non_null(strstr(node_ask(&s, "restart worker=0\n"), "\nok\n"));
+	node_await(&s, "alarm over child=actor/0 alarm=worker-down");
+	assert_int_equal(node_end(&s), 0);
+}
+
+static void who_is_tried_for_ever_is_trusted_after_a_whole_period(void **state)
+{
+	struct node_server s;
+
+	node_start(&s, *state, ONE_BY_ONE "restart_intensity = 0\nrestart_period = 300ms\nhang_timeout = 200ms\n", NULL);
+	node_await(&s, "stage is ready");
+	die(&s, "actor", 0);
+	node_await(&s, "child ready child=actor/0");
+	node_await(&s, "alarm over child=actor/0 alarm=worker-down");
+	assert_int_equal(node_end(&s), 0);
+}
+
+static void a_gateway_that_keeps_dying_stays_down_but_not_the_last_one(void **state)
+{
+	struct node_server s;
+
+	node_start(&s, *state, TWO_BY_TWO "restart_intensity = 0\n", NULL);
+	node_await(&s, "stage is ready");
+	die(&s, "gateway", 1);
+	node_await(&s, "alarm raised child=gateway/1 alarm=worker-down");
+	assert_string_equal(node_ask(&s, "check ready\n"), "ok\n");
+	die(&s, "gateway", 0);
+	node_await(&s, "child cannot be kept running: stage gives up child=gateway/0");
+	assert_int_equal(node_wait(&s), 70);
+}
+
 static void a_refusal_at_start_ends_the_node_with_its_status(void **state)
 {
 	struct node_server s;
@@ -293,6 +430,13 @@ int main(void)
 		TEST(store_and_gateways_are_replaced_with_new_links),
 		TEST(a_hung_child_is_killed_and_replaced),
 		TEST(a_child_that_keeps_dying_ends_the_node),
+		TEST(a_store_that_keeps_dying_ends_the_node),
+		TEST(an_actor_worker_that_keeps_dying_goes_down_until_it_is_restarted),
+		TEST(a_living_actor_worker_is_replaced_on_request),
+		TEST(a_restart_says_what_is_wrong),
+		TEST(the_last_actor_worker_is_tried_for_ever),
+		TEST(who_is_tried_for_ever_is_trusted_after_a_whole_period),
+		TEST(a_gateway_that_keeps_dying_stays_down_but_not_the_last_one),
 		TEST(a_refusal_at_start_ends_the_node_with_its_status),
 		TEST(a_broken_class_at_start_is_told_with_its_line),
 		TEST(who_does_not_drain_is_killed_by_the_second_signal),

@@ -15,6 +15,7 @@
 #include "proto/msgpack.h"
 #include "tests/unit/turns/host.h"
 #include "worker/actor/mailbox.h"
+#include "worker/actor/release.h"
 #include "worker/actor/schedule.h"
 
 struct worker core_worker;
@@ -23,6 +24,8 @@ static uint64_t spent_ns;
 
 static struct config config;
 static struct control_shard shards[8];
+static uint64_t map_serial;
+static unsigned released;
 static struct link gateway_links[2];
 static struct buffer frames[3]; /* of each link, u32 length before each */
 static size_t frame_start;
@@ -152,6 +155,7 @@ void core_fini(void)
 		buffer_fini(&frames[i]);
 	core_host_fini();
 	spent_ns = 0;
+	map_serial = released = 0;
 }
 
 void core_set_durability(enum class_durability durability)
@@ -368,12 +372,63 @@ static void serve_store(void)
 	}
 }
 
+/* --- shards --- */
+
+static void move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch)
+{
+	struct control_shard former[8];
+
+	release_before_map(&core_worker);
+	memcpy(former, shards, sizeof(former));
+	for (uint32_t i = 0; i < 8; i++)
+		if (address == NULL || i == worker_shard(&core_worker, bytes_of(address)))
+			shards[i] = (struct control_shard){ .worker = worker, .leaving = leaving, .epoch = epoch };
+	release_map(&core_worker, former, ++map_serial);
+}
+
+void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch)
+{
+	move(address, worker, leaving, epoch);
+}
+
+void core_move_all(uint16_t worker, uint16_t leaving, uint32_t epoch)
+{
+	move(NULL, worker, leaving, epoch);
+}
+
+void core_mark(uint16_t peer)
+{
+	struct buffer body = { 0 };
+
+	ipc_encode_map(&body, map_serial);
+	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
+	buffer_fini(&body);
+}
+
+static void on_released(struct worker *w, uint64_t serial, const uint16_t *free_ones, uint32_t count)
+{
+	(void)w, (void)free_ones;
+	assert_in_range(serial, 1, map_serial);
+	released += count;
+}
+
+unsigned core_released(void)
+{
+	unsigned count = released;
+
+	released = 0;
+	return count;
+}
+
 void core_run(unsigned most)
 {
 	while (most-- > 0) {
 		bool more = schedule_run(&core_worker);
 
 		serve_store();
+		release_run(&core_worker, on_released);
+		serve_store();
+		release_run(&core_worker, on_released);
 		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready))
 			break;
 	}

@@ -24,6 +24,16 @@ void core_send(uint16_t peer, uint32_t rid, enum ipc_verb verb, const char *addr
                const char *members, const char *payload);
 void core_send_full(uint16_t peer, const struct ipc_request *request);
 
+/* A new shard map: the shard of this address belongs to a worker (this one is 0), or (worker
+ * CONTROL_NO_WORKER) is let go by `leaving`, in this epoch. It was worker 0's in epoch 1. */
+void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch);
+/* The same for all shards. */
+void core_move_all(uint16_t worker, uint16_t leaving, uint32_t epoch);
+/* The gateway says that it knows the newest map. */
+void core_mark(uint16_t peer);
+/* How many shards the worker has told to be free since the last call. */
+unsigned core_released(void);
+
 /* Loop turns until nothing is left to run, at most `most`. */
 void core_run(unsigned most);
 void core_advance(uint64_t ms);

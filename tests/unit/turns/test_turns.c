@@ -258,6 +258,7 @@ static void another_epoch_is_sent_back(void **state)
 	struct ipc_request q = { .rid = 1, .epoch = 9, .verb = IPC_GET, .address = BYTES_LITERAL("things.1") };
 
 	(void)state;
+	core_move("things.1", 0, CONTROL_NO_WORKER, 10);
 	core_send_full(0, &q);
 	expect_frame("0 reply 1 moved null");
 }
