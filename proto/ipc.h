@@ -16,7 +16,7 @@
 #include "proto/address.h"
 #include "proto/error.h"
 
-#define IPC_VERSION 1
+#define IPC_VERSION 2
 #define IPC_CHAIN_MAX 32 /* actors in one call chain; a longer one is refused with `limit` */
 
 enum ipc_type {
@@ -45,6 +45,7 @@ struct ipc_request {
 	struct bytes address;
 	struct bytes caller;   /* the sending actor's address, or `` for a client session */
 	struct bytes chain;    /* msgpack array of the waiting actors' addresses, outermost first; empty: none */
+	bool bulk;             /* of a client that asks for much at once: others' go first */
 	bool conditional;      /* if_version holds */
 	struct version if_version;
 	bool resume;           /* WATCH with v= */

@@ -148,7 +148,7 @@ class Node:
         self.cells = [(i % workers, 1) for i in range(shards)]
         self.serial = self.incarnation = 0
         named = {key.replace("_", ".", 1): str(value) for key, value in settings.items()}
-        self.control.send(wire.pack([wire.HELLO, 1, 1, wire.GATEWAY, 0, 1, wire.Bin(bytes(range(32))),
+        self.control.send(wire.pack([wire.HELLO, 1, 2, wire.GATEWAY, 0, 1, wire.Bin(bytes(range(32))),
                                      named, 1, workers]))
         self._send_map()
         self.workers = [self.worker_starts(i) for i in range(workers)]
