@@ -6,10 +6,13 @@ and everything is as before when the crowd has left.
     python3 tests/fault/overload.py [WINDOWS [MILLISECONDS [CONNECTIONS [KIND…]]]]
 
 Each figure is the median of the p99s of so many windows; windows with a crowd and without
-take turns. The crowd stands for other machines, so it runs at nice 19, and the well-behaved
-clients before the server where that is allowed: what the server does with traffic is
-measured, not who gets this machine's processors first. Idle figures below FLOOR are taken
-as FLOOR: there the scheduler of a busy machine of two processors is measured, not Stage.
+take turns. The crowd stands for other machines, so it runs on what the server leaves of the
+processors (SCHED_IDLE), and the well-behaved clients come before the server where that is
+allowed: what the server does with traffic is measured, not who gets this machine first. In the windows without a crowd the processors spin
+in the same way: a virtual machine whose processors are busy is stopped for milliseconds by
+its host, crowd or not. Idle figures below FLOOR are taken as FLOOR: on the way are three loop
+turns of busy processes, part of a millisecond each, and every hundredth request or so meets a
+process that the machine has stopped for a tick of its clock, 4 ms.
 """
 
 import json
@@ -30,11 +33,12 @@ from server import Server                # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("STAGE_BUILD", "build"))
 GUESTS, RATE = 20, 600    # well-behaved clients, requests per second of all of them
-INFLIGHT, MAILBOX = 256, 100
-FLOOR = 1.0               # ms
+INFLIGHT, MAILBOX = 64, 64
+FLOOR = 2.0               # ms
 REFUSED_WITHIN = 5.0      # ms, p99 of `limit` and `busy`
 GATEWAY_MOST = 512 << 20  # bytes, at any time
 WORKER_MOST = 512 << 20
+PROBES = 10               # refusals that a window has at least
 RETRIES = 2
 CROWDS = {"dribble": ["dribble"], "mute": ["mute"], "flood": ["flood"], "all": ["dribble", "mute", "flood"]}
 
@@ -68,6 +72,24 @@ def first_in_line():
         pass
 
 
+def last_in_line():
+    """Runs on what the server leaves. At nice 19 it would still get whole slices of 3 ms."""
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+
+
+class Spinning:
+    """All processors busy, with nothing."""
+
+    def __enter__(self):
+        self.processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"], preexec_fn=last_in_line)
+                          for _ in range(os.cpu_count() or 1)]
+
+    def __exit__(self, *_):
+        for process in self.processes:
+            process.kill()
+            process.wait()
+
+
 class Guests:
     def __init__(self, port):
         self.process = subprocess.Popen(
@@ -95,7 +117,7 @@ class Crowd:
     def __init__(self, port, connections, kinds):
         self.process = subprocess.Popen(
             [f"{BUILD}/tests/fault/overload-crowd", str(port), str(connections)] + kinds,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=lambda: os.nice(19))
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, preexec_fn=last_in_line)
         assert self.process.stdout.readline() == "there\n"
 
     def leave(self):
@@ -163,7 +185,8 @@ class Play:
 
     def beside(self, name, kinds):
         """One crowd, from its coming to the time when nothing is left of it."""
-        idle = self.measure()
+        with Spinning():
+            idle = self.measure()
         self.gateway.most(), self.worker.most()
         crowd = Crowd(self.server.port, self.connections, kinds)
         try:
@@ -173,7 +196,8 @@ class Play:
             held = kernel_memory()
             said = crowd.leave()
         until(lambda: sessions(self.server) <= GUESTS + 2, "the crowd's sessions are still there")
-        idle += self.measure()
+        with Spinning():
+            idle += self.measure()
         self.show(name, idle, found, said, held)
         return self.judge(name, idle, found, said)
 
@@ -197,7 +221,7 @@ class Play:
         if median(found, "p99") > within:
             bad.append(f"{name}: p99 {median(found, 'p99'):.2f} ms, more than {within:.2f}")
         for code in ("limit", "busy"):
-            if median(found, code) == 0 or median(found, f"{code}_p99") > max(REFUSED_WITHIN, within):
+            if median(found, code) * 1000 < PROBES or median(found, f"{code}_p99") > max(REFUSED_WITHIN, within):
                 bad.append(f"{name}: {code} came {median(found, code) * 1000:.0f} times, "
                            f"p99 {median(found, f'{code}_p99'):.2f} ms")
         if said["alive"] < self.connections * 0.5 and not said["disconnected"]:
@@ -231,7 +255,7 @@ def main():
     names = sys.argv[4:] or list(CROWDS)
     home = tempfile.mkdtemp(prefix="sf-")
     settings = {"workers.gateways": "1", "workers.actors": "1", "node.log_level": "warn", "store.engine": "memory",
-                "client.inflight": str(INFLIGHT), "actors.mailbox": str(MAILBOX)}
+                "client.max_timeout": "24h", "client.inflight": str(INFLIGHT), "actors.mailbox": str(MAILBOX)}
     try:
         with Server(BUILD, home, settings, samples=False) as server:
             for number, text in enumerate(CLASSES):
@@ -239,9 +263,13 @@ def main():
                     file.write(text)
             server.start()
             play = Play(server, windows, milliseconds, connections)
-            for name in names:
-                play.crowd(name)
-            play.conclude()
+            try:
+                for name in names:
+                    play.crowd(name)
+                play.conclude()
+            except BaseException:
+                print(server.log()[-3000:])
+                raise
             for problem in play.problems:
                 print(problem)
             if play.problems:

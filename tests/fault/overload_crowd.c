@@ -29,7 +29,8 @@ struct member;
 struct kind {
 	const char *name;
 	void (*write_block)(struct buffer *out, unsigned actor);
-	bool reads, floods;     /* of those that do both, every fourth does not read */
+	bool reads;             /* of those that flood, every fourth does not; who never does also watches */
+	bool floods;
 	struct buffer blocks[BLOCKS];
 };
 
@@ -98,7 +99,7 @@ static void come(struct member *m)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(crowd.port),
 		                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct epoll_event e = { .events = EPOLLIN | EPOLLOUT | EPOLLET, .data.ptr = m };
-	int one = 1, small = 4096;
+	int one = 1, small = 4096, some = 8192;
 
 	m->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	m->begun = false;
@@ -111,6 +112,7 @@ static void come(struct member *m)
 	}
 	if (!m->reads)
 		setsockopt(m->fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+	setsockopt(m->fd, SOL_SOCKET, SO_SNDBUF, &some, sizeof(some));
 	setsockopt(m->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	crowd.alive++;
 	if ((connect(m->fd, (struct sockaddr *)&to, sizeof(to)) < 0 && errno != EINPROGRESS) ||
@@ -193,7 +195,7 @@ static bool say(struct member *m, size_t most)
 	char watch[48];
 	int n = snprintf(watch, sizeof(watch), "w watch masses.%u *\n", m->number % BLOCKS);
 
-	if (!m->begun && m->kind->floods && send(m->fd, watch, (size_t)n, MSG_NOSIGNAL) != n)
+	if (!m->begun && !m->kind->reads && send(m->fd, watch, (size_t)n, MSG_NOSIGNAL) != n)
 		return false;
 	m->begun = true;
 	while (most > 0) {

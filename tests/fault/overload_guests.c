@@ -33,6 +33,7 @@ struct guest {
 	bool told;             /* its watch has shown the change its answer is about to */
 	unsigned resting;      /* requests that fill what it lives beyond */
 	unsigned wanted;       /* how many of them */
+	uint64_t moved_at;     /* when one of them last came or went */
 };
 
 static struct {
@@ -103,12 +104,17 @@ static void ask(struct guest *g)
 }
 
 /* Keeps full what it lives beyond, and asks for one more. */
-static void ask_beyond(struct guest *g)
+static void ask_beyond(struct guest *g, uint64_t now)
 {
-	for (; g->resting < g->wanted; g->resting++)
-		buffer_printf(&g->out, "n%u call naps.%u-%u nap t=60000 [55000]\n", g->step++, g->kind,
-		              g->kind == BEYOND_MAILBOX ? 0 : g->resting);
-	buffer_append_text(&g->out, g->kind == BEYOND_MAILBOX ? "r call naps.2-0 nap [1]\n" : "r get naps.9 n\n");
+	/* A few at a time: many would make it one of the crowd. */
+	for (int i = 0; i < 2 && g->resting < g->wanted; i++, g->resting++) {
+		g->moved_at = now;
+		if (g->kind == BEYOND_MAILBOX)
+			buffer_printf(&g->out, "n%u call naps.busy nap t=60000 [800]\n", g->step++);
+		else
+			buffer_printf(&g->out, "n%u call naps.%u nap t=86000000 [85000000]\n", g->step++, g->resting);
+	}
+	buffer_append_text(&g->out, g->kind == BEYOND_MAILBOX ? "r call naps.busy nap t=100 [1]\n" : "r get naps.free n\n");
 }
 
 static void ask_if_due(struct guest *g, uint64_t now)
@@ -118,7 +124,7 @@ static void ask_if_due(struct guest *g, uint64_t now)
 	if (g->kind == GUEST)
 		ask(g);
 	else
-		ask_beyond(g);
+		ask_beyond(g, now);
 	g->sent_at = now;
 	/* Late is late: what was missed is not made up for by a burst. */
 	g->due = g->due + run.period > now ? g->due + run.period : now + run.period;
@@ -173,12 +179,17 @@ static void hear_beyond(struct guest *g, struct bytes line, uint64_t now)
 	const char *wanted = g->kind == BEYOND_MAILBOX ? "r err busy {\"limit\":\"mailbox\"}" :
 	                                                 "r err limit {\"limit\":\"inflight\"}";
 
-	if (begins(line, "n"))
-		g->resting--;
-	else if (begins(line, "r "))
+	if (begins(line, "n")) {
+		/* One that found no room does not rest, but it is as full as it shall be. */
+		g->resting -= !ends(line, "{\"limit\":\"mailbox\"}");
+		g->moved_at = now;
+	} else if (begins(line, "r ") && now < g->moved_at + 8 * SECOND && !begins(line, wanted)) {
+		g->sent_at = 0; /* those that rested have made room meanwhile */
+	} else if (begins(line, "r ")) {
 		answered(g, begins(line, wanted), line, now);
-	else if (!begins(line, "* stage "))
+	} else if (!begins(line, "* stage ")) {
 		complain(g, line);
+	}
 }
 
 static void hear(struct guest *g)
@@ -314,6 +325,10 @@ int main(int argc, char **argv)
 	}
 	serve(guests, count);
 	for (unsigned i = 0; i < count; i++) {
+		struct linger at_once = { .l_onoff = 1 };
+
+		/* What rests there is not waited for. */
+		setsockopt(guests[i].fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 		close(guests[i].fd);
 		buffer_fini(&guests[i].in);
 		buffer_fini(&guests[i].out);
