@@ -31,6 +31,10 @@ struct config {
 		uint64_t conflate; /* unread bytes from which a watch is conflated (256K) */
 		uint64_t output;   /* unread bytes that end a connection (8M) */
 		uint64_t stall;    /* time without progress that ends it (30s) */
+		uint64_t line_time; /* time that a line may take from its first byte to its end (60s) */
+		/* Bytes that the node holds for all connections: of unfinished lines (64M), of
+		 * output (256M), of requests in flight (128M). */
+		uint64_t all_input, all_output, all_inflight;
 	} client;
 	struct { char *listen, *token_file; } admin;
 	struct { char *listen, *advertise, *peers, *secret_file, *tls_certificate, *tls_key; uint64_t shards; } cluster;

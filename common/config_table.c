@@ -57,6 +57,10 @@ const struct config_row config_rows[] = {
 	SIZE("client", "conflate", client.conflate, "256K", 1 * KB, 1 * GB, "unread bytes from which watches conflate"),
 	SIZE("client", "output", client.output, "8M", 4 * KB, 4 * GB, "unread bytes that end a connection"),
 	TIME("client", "stall", client.stall, "30s", 100, DAY, "time without progress that ends a connection"),
+	TIME("client", "line_time", client.line_time, "60s", 0, DAY, "time from a line's first byte to its last; 0: any"),
+	SIZE("client", "all_input", client.all_input, "64M", 64 * KB, 1024 * GB, "bytes of all connections' unfinished lines"),
+	SIZE("client", "all_output", client.all_output, "256M", 64 * KB, 1024 * GB, "unread bytes of all connections"),
+	SIZE("client", "all_inflight", client.all_inflight, "128M", 64 * KB, 1024 * GB, "bytes of all connections' requests in flight"),
 
 	ADDRESS("admin", "listen", admin.listen, "127.0.0.1:51465", true, "where stagectl connects over TCP"),
 	PATH("admin", "token_file", admin.token_file, "", "token of admins over TCP"),

@@ -8,7 +8,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 #define LINK_READ 262144       /* bytes asked for at once */
+#define LINK_SHORT 32768
+#define LINK_SHORT_NS 100000   /* reading of a link that is kept short, in a loop turn */
 #define LINK_PAUSE_MARK 1048576
 #define LINK_KEEP 1048576      /* an empty buffer larger than this is given back */
 
@@ -105,24 +109,34 @@ static bool deliver(struct link *link)
 	return !link->closing;
 }
 
-static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
+/* True: it may be read again at once. */
+static bool read_once(struct link *link)
 {
-	struct link *link = of_reader(w);
-	ssize_t n;
+	ssize_t n = recv(link->fd, buffer_reserve(&link->in, link->read_most), link->read_most, 0);
 
-	(void)loop;
-	if (!(events & EV_READ) || link->closing)
-		return;
-	n = recv(link->fd, buffer_reserve(&link->in, LINK_READ), LINK_READ, 0);
 	if (n > 0) {
 		buffer_commit(&link->in, (size_t)n);
-		if (deliver(link))
-			give_back(&link->in);
+		if (!deliver(link))
+			return false;
+		give_back(&link->in);
 	} else if (n == 0) {
 		end(link, 0);
 	} else if (errno != EAGAIN && errno != EINTR) {
 		end(link, -errno);
 	}
+	return n == (ssize_t)link->read_most && !link->paused;
+}
+
+static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
+{
+	struct link *link = of_reader(w);
+	uint64_t end_ns = link->read_ns ? clock_now_ns() + link->read_ns : 0;
+
+	(void)loop;
+	if (!(events & EV_READ) || link->closing)
+		return;
+	while (read_once(link) && link->read_ns > 0 && clock_now_ns() < end_ns)
+		;
 }
 
 static void on_writable(struct ev_loop *loop, struct ev_io *w, int events)
@@ -156,7 +170,7 @@ int link_init(struct link *link, struct ev_loop *loop, int take_fd,
 	int flags = fcntl(take_fd, F_GETFL);
 
 	*link = (struct link){ .loop = loop, .handlers = handlers, .owner = owner, .fd = take_fd,
-		               .pause_mark = LINK_PAUSE_MARK };
+		               .pause_mark = LINK_PAUSE_MARK, .read_most = LINK_READ };
 	if (flags < 0 || fcntl(take_fd, F_SETFL, flags | O_NONBLOCK) < 0) {
 		int error = -errno;
 
@@ -172,6 +186,15 @@ int link_init(struct link *link, struct ev_loop *loop, int take_fd,
 	ev_io_start(loop, &link->reader);
 	ev_prepare_start(loop, &link->flusher);
 	return 0;
+}
+
+void link_keep_short(struct link *link)
+{
+	int half = LINK_SHORT; /* the kernel doubles it */
+
+	setsockopt(link->fd, SOL_SOCKET, SO_SNDBUF, &half, sizeof(half));
+	link->read_most = LINK_SHORT;
+	link->read_ns = LINK_SHORT_NS;
 }
 
 void link_fini(struct link *link)

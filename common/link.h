@@ -36,6 +36,8 @@ struct link {
 	struct buffer in, out;
 	size_t frame_at;     /* where the frame being written begins, relative to out */
 	size_t pause_mark;   /* bytes of output above which link_full() says so */
+	size_t read_most;    /* bytes read at once; 256 KiB unless changed */
+	uint64_t read_ns;    /* reading goes on for so long in one loop turn; 0: read once */
 	uint64_t sent_bytes; /* handed to the kernel since link_init() */
 	bool writing, was_full, paused, closing;
 	bool deaf; /* the peer reads no more; what it has written is read to the end */
@@ -49,6 +51,11 @@ int link_init(struct link *link, struct ev_loop *loop, int take_fd,
 /* Stops watching, closes, frees buffers. Accepts zeroed memory. Not from inside
  * one of the link's own handlers except on_lost: there use link_close(). */
 void link_fini(struct link *link);
+
+/* Keeps little on its way: the kernel holds about 64 KiB of what this side writes, so that
+ * little is before what comes next. It is read in small pieces, a few in a loop turn if they
+ * are quickly dealt with. */
+void link_keep_short(struct link *link);
 
 /* Begins a frame: write its body into the returned buffer, then link_end(). */
 struct buffer *link_begin(struct link *link);

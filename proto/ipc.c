@@ -74,7 +74,7 @@ unsigned ipc_type(struct bytes body)
 
 /* --- requests and replies --- */
 
-enum { FLAG_CONDITIONAL = 1, FLAG_RESUME = 2, FLAG_VERSIONED = 1, FLAG_RESUMED = 2 };
+enum { FLAG_CONDITIONAL = 1, FLAG_RESUME = 2, FLAG_BULK = 4, FLAG_VERSIONED = 1, FLAG_RESUMED = 2 };
 
 void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
 {
@@ -83,7 +83,8 @@ void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
 	msgpack_write_uint(out, m->shard);
 	msgpack_write_uint(out, m->epoch);
 	msgpack_write_uint(out, m->verb);
-	msgpack_write_uint(out, (m->conditional ? FLAG_CONDITIONAL : 0) | (m->resume ? FLAG_RESUME : 0));
+	msgpack_write_uint(out, (m->conditional ? FLAG_CONDITIONAL : 0) | (m->resume ? FLAG_RESUME : 0) |
+	                        (m->bulk ? FLAG_BULK : 0));
 	msgpack_write_uint(out, m->deadline);
 	msgpack_write_str(out, m->address);
 	msgpack_write_str(out, m->caller);
@@ -114,6 +115,7 @@ bool ipc_decode_request(struct bytes body, struct ipc_request *ret)
 	m.payload = read_payload(&r);
 	m.conditional = flags & FLAG_CONDITIONAL;
 	m.resume = flags & FLAG_RESUME;
+	m.bulk = flags & FLAG_BULK;
 	m.verb = (enum ipc_verb)verb;
 	if (!whole(&r) || verb > IPC_WATCH || m.address.len > ADDRESS_MAX)
 		return false;

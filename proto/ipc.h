@@ -46,6 +46,7 @@ struct ipc_request {
 	struct bytes address;
 	struct bytes caller;   /* the sending actor's address, or `` for a client session */
 	struct bytes chain;    /* msgpack array of the waiting actors' addresses, outermost first; empty: none */
+	bool bulk;             /* of a client that asks for much at once: others' go first */
 	bool conditional;      /* if_version holds */
 	struct version if_version;
 	bool resume;           /* WATCH with v= */

@@ -49,6 +49,7 @@ struct actor {
 	TAILQ_ENTRY(actor) leaving_next;
 	enum actor_state state;
 	bool is_ready, is_resident, is_leaving;
+	bool ready_bulk;    /* … in the worker's list of those that can wait */
 	bool created;       /* create() has run in this life */
 	bool stored;        /* the store has, or is being given, a record */
 	bool unsaved;       /* ASYNC: changes that no batch holds yet */
@@ -59,6 +60,7 @@ struct actor {
 	size_t bytes;       /* of its property values, against the quota */
 	struct message_list mailbox;
 	unsigned mail;
+	unsigned prompt;    /* of these, how many go before other actors' bulk */
 	struct turn_list turns;
 	unsigned turn_count;
 	struct turn_private *running; /* the turn that runs or was preempted: its step is open */

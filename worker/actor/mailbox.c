@@ -40,10 +40,19 @@ static bool may_take(const struct actor *a)
 	       (a->turn_count == 0 || a->class->reentrant);
 }
 
+void mailbox_unready(struct worker *w, struct actor *a)
+{
+	if (!a->is_ready)
+		return;
+	TAILQ_REMOVE(a->ready_bulk ? &w->ready_bulk : &w->ready, a, ready);
+	a->is_ready = false;
+}
+
 void mailbox_wake(struct worker *w, struct actor *a)
 {
-	if (a->mail == 0 || a->is_ready)
+	if (a->mail == 0 || (a->is_ready && !(a->ready_bulk && a->prompt > 0)))
 		return;
+	mailbox_unready(w, a);
 	if (a->state == ACTOR_PASSIVE) {
 		wake_begin(w, a);
 		return;
@@ -51,7 +60,8 @@ void mailbox_wake(struct worker *w, struct actor *a)
 	if (!may_take(a))
 		return;
 	a->is_ready = true;
-	TAILQ_INSERT_TAIL(&w->ready, a, ready);
+	a->ready_bulk = a->prompt == 0;
+	TAILQ_INSERT_TAIL(a->ready_bulk ? &w->ready_bulk : &w->ready, a, ready);
 }
 
 static void enqueue(struct worker *w, struct actor *a, struct message *m)
@@ -59,6 +69,7 @@ static void enqueue(struct worker *w, struct actor *a, struct message *m)
 	m->queued = true;
 	TAILQ_INSERT_TAIL(&a->mailbox, m, mail);
 	a->mail++;
+	a->prompt += !m->request.bulk;
 	if (m->peer != PEER_NOBODY)
 		TAILQ_INSERT_TAIL(&w->unanswered, m, unanswered);
 	if (m->request.deadline && (a->turn_count > 0 || a->state != ACTOR_ACTIVE))
@@ -230,6 +241,7 @@ struct message *mailbox_take(struct worker *w, struct actor *a)
 	while ((m = TAILQ_FIRST(&a->mailbox)) != NULL) {
 		TAILQ_REMOVE(&a->mailbox, m, mail);
 		a->mail--;
+		a->prompt -= !m->request.bulk;
 		m->queued = false;
 		timer_clear(&w->timers, &m->expiry);
 		/* Answered while it waited (expired, cancelled, its peer died): it never runs. */

@@ -22,6 +22,9 @@ void mailbox_forget_peer(struct worker *w, uint16_t peer);
  * could have changed either. */
 void mailbox_wake(struct worker *w, struct actor *a);
 
+/* Out of the ready list. */
+void mailbox_unready(struct worker *w, struct actor *a);
+
 /* The next message, out of the mailbox; NULL where there is none. */
 struct message *mailbox_take(struct worker *w, struct actor *a);
 

@@ -92,6 +92,7 @@ static void connect_gateway(const struct control_peer *m, int take_fd)
 		peer->link = NULL;
 		return;
 	}
+	link_keep_short(peer->link);
 	subscription_renew(&worker, (uint16_t)m->index);
 }
 
@@ -129,7 +130,7 @@ static void finish_if_drained(struct worker *w)
 	if (!w->draining)
 		return;
 	run_abandon_waiting(w);
-	if (w->turns_under_way > 0 || !TAILQ_EMPTY(&w->ready))
+	if (w->turns_under_way > 0 || !TAILQ_EMPTY(&w->ready) || !TAILQ_EMPTY(&w->ready_bulk))
 		return;
 	storage_save_later_ones(&w->storage);
 	storage_flush(&w->storage);

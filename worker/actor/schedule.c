@@ -12,12 +12,18 @@
 #include "worker/actor/verb.h"
 #include "worker/actor/wake.h"
 
+#define BULK_TURN_NS 150000    /* longest time that bulk is taken in a loop turn … */
+#define ALONE_MS 100           /* … unless there was nothing else for so long */
+#define BULK_BYTES (32u << 10) /* that wait for a gateway, from which bulk waits too */
+
 static bool on_request(struct worker *w, uint16_t peer, struct bytes body)
 {
 	struct ipc_request m;
 
 	if (!ipc_decode_request(body, &m))
 		return false;
+	if (!m.bulk && m.caller.len == 0)
+		w->prompt_at = w->now_ns / 1000000;
 	mailbox_receive(w, peer, &m);
 	return true;
 }
@@ -119,8 +125,7 @@ static void take_mail(struct worker *w, struct actor *a)
 {
 	struct message *m;
 
-	TAILQ_REMOVE(&w->ready, a, ready);
-	a->is_ready = false;
+	mailbox_unready(w, a);
 	if (a->state == ACTOR_ACTIVE && a->class->retired && a->turn_count == 0) {
 		wake_reclass(w, a);
 		return;
@@ -138,33 +143,42 @@ static void take_mail(struct worker *w, struct actor *a)
 }
 
 /* More would only pile up: commits under way, or replies that a gateway does not take. */
-static bool is_held_up(const struct worker *w)
+static bool is_held_up(const struct worker *w, bool bulk)
 {
 	if (storage_full(&w->storage))
 		return true;
-	for (uint32_t i = 0; i < w->gateway_count; i++)
-		if (w->gateways[i].link && link_full(w->gateways[i].link))
+	for (uint32_t i = 0; i < w->gateway_count; i++) {
+		const struct link *link = w->gateways[i].link;
+
+		if (link && (link_full(link) || (bulk && buffer_length(&link->out) > BULK_BYTES)))
 			return true;
+	}
 	return false;
 }
 
 /* Every actor ready now gets one message, then those that became ready meanwhile. */
-static void take_all_mail(struct worker *w)
+static void take_mail_of(struct worker *w, struct actor_list *ready, bool bulk, uint64_t end)
 {
-	uint64_t end;
 	struct actor *a;
 
-	w->now_ns = clock_now_ns();
-	end = w->now_ns + SCHEDULE_TURN_NS;
+	while (w->now_ns < end && (a = TAILQ_FIRST(ready)) != NULL && !is_held_up(w, bulk)) {
+		take_mail(w, a);
+		w->now_ns = clock_now_ns();
+	}
+}
+
+/* Bulk has the rest of the loop turn, and a little of it always. */
+static void take_all_mail(struct worker *w)
+{
+	uint64_t began = w->now_ns = clock_now_ns();
+	bool alone;
+
 	do {
 		take_loopback(w);
-		while ((a = TAILQ_FIRST(&w->ready)) != NULL && !is_held_up(w)) {
-			take_mail(w, a);
-			w->now_ns = clock_now_ns();
-			if (w->now_ns >= end)
-				return;
-		}
-	} while (buffer_length(&w->loopback) > 0 && w->now_ns < end);
+		take_mail_of(w, &w->ready, false, began + SCHEDULE_TURN_NS);
+	} while (buffer_length(&w->loopback) > 0 && w->now_ns < began + SCHEDULE_TURN_NS);
+	alone = w->prompt_at + ALONE_MS < w->now_ns / 1000000;
+	take_mail_of(w, &w->ready_bulk, true, alone ? began + SCHEDULE_TURN_NS : w->now_ns + BULK_TURN_NS);
 }
 
 bool schedule_run(struct worker *w)
@@ -177,5 +191,6 @@ bool schedule_run(struct worker *w)
 		run_slice(w, t);
 	storage_flush(&w->storage);
 	return buffer_length(&w->loopback) > 0 || !TAILQ_EMPTY(&w->preempted) ||
-	       (!TAILQ_EMPTY(&w->ready) && !is_held_up(w));
+	       (!TAILQ_EMPTY(&w->ready) && !is_held_up(w, false)) ||
+	       (!TAILQ_EMPTY(&w->ready_bulk) && !is_held_up(w, true));
 }

@@ -60,6 +60,7 @@ struct worker {
 	struct actor_list recent;   /* resident ones */
 	uint64_t resident;
 	struct actor_list ready;    /* have mail they can take */
+	struct actor_list ready_bulk; /* the same, all of it bulk (proto/ipc.h) */
 	struct turn_list preempted; /* turns whose slice was over */
 	struct message_list unanswered;
 	uint32_t turns_under_way;   /* turns under way, in whatever state */
@@ -77,6 +78,7 @@ struct worker {
 	struct release release;
 	struct timer housekeeping;
 	struct counters counters;
+	uint64_t prompt_at;         /* when a client last asked for something that is no bulk, ms */
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
 	bool draining;
 

@@ -12,9 +12,11 @@
 #include "common/log.h"
 #include "worker/gateway/gateway.h"
 
-#define ACCEPT_AT_ONCE 64
+#define ACCEPT_AT_ONCE 16    /* in one loop turn: the others have theirs */
+#define RECEIVE_BYTES 32768  /* the kernel keeps about so much that has not been read … */
+#define UNSENT_BYTES 131072  /* … and so much that has not been sent, of one client */
 
-static void format_peer(const struct sockaddr_storage *address, char out[64])
+static void format_peer(const struct sockaddr_storage *address, char out[SESSION_PEER])
 {
 	char host[INET6_ADDRSTRLEN] = "?";
 
@@ -22,14 +24,14 @@ static void format_peer(const struct sockaddr_storage *address, char out[64])
 		const struct sockaddr_in *in = (const void *)address;
 
 		inet_ntop(AF_INET, &in->sin_addr, host, sizeof(host));
-		snprintf(out, 64, "%s:%u", host, ntohs(in->sin_port));
+		snprintf(out, SESSION_PEER, "%.45s:%u", host, ntohs(in->sin_port));
 	} else if (address->ss_family == AF_INET6) {
 		const struct sockaddr_in6 *in = (const void *)address;
 
 		inet_ntop(AF_INET6, &in->sin6_addr, host, sizeof(host));
-		snprintf(out, 64, "[%s]:%u", host, ntohs(in->sin6_port));
+		snprintf(out, SESSION_PEER, "[%.43s]:%u", host, ntohs(in->sin6_port));
 	} else {
-		snprintf(out, 64, "local");
+		snprintf(out, SESSION_PEER, "local");
 	}
 }
 
@@ -62,14 +64,12 @@ static void refuse_without_descriptors(void)
 
 static void take(int take_fd, const struct sockaddr_storage *address)
 {
-	char peer[64];
-	int one = 1;
+	char peer[SESSION_PEER];
 
 	if (gateway.session_count >= gateway.session_limit) {
 		refuse(take_fd, "sessions");
 		return;
 	}
-	setsockopt(take_fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	format_peer(address, peer);
 	session_begin(take_fd, peer);
 }
@@ -96,10 +96,22 @@ static void on_acceptable(struct ev_loop *loop, struct ev_io *io, int events)
 	}
 }
 
+/* Connections take these over from their listener. What a client sends and is not read fills
+ * its own sockets, not the server's memory. */
+static void set_options(int fd)
+{
+	int one = 1, receive = RECEIVE_BYTES, unsent = UNSENT_BYTES;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &receive, sizeof(receive));
+	setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
+}
+
 void accept_begin(int take_fd)
 {
 	accept_stop();
 	gateway.listener = take_fd;
+	set_options(take_fd);
 	fcntl(take_fd, F_SETFL, fcntl(take_fd, F_GETFL) | O_NONBLOCK);
 	ev_io_init(&gateway.acceptor, on_acceptable, take_fd, EV_READ);
 	ev_io_start(gateway.loop, &gateway.acceptor);

@@ -5,7 +5,9 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "worker/gateway/crowd.h"
 #include "worker/gateway/gateway.h"
+#include "worker/gateway/room.h"
 #include "worker/gateway/watch.h"
 
 #define PARTING_MS 1000    /* who sends on after the farewell is listened to for so long */
@@ -13,7 +15,7 @@
 
 bool session_is_slow(const struct session *s)
 {
-	return buffer_length(&s->out) > gateway.config->client.conflate;
+	return buffer_length(&s->out) > gateway.config->client.conflate || room_crowded(s);
 }
 
 void flow_mark(struct session *s)
@@ -87,8 +89,13 @@ void flow_flush(struct session *s)
 		return;
 	push(s);
 	buffer_trim(&s->out);
+	room_count(s);
 	if (s->state == SESSION_CLOSING)
 		return;
+	if (s->brims && !room_brims(s)) {
+		s->brims = false;
+		crowd_call(s);
+	}
 	if (s->muted && !s->is_stalled) {
 		part(s);
 		return;
@@ -111,10 +118,14 @@ static void give_up(struct session *s)
 {
 	struct bytes rest = buffer_bytes(&s->out);
 	const char *end = memchr(rest.data, '\n', rest.len);
+	struct buffer last = { 0 };
 
 	log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", rest.len));
-	s->out.tail = s->out.head + (size_t)(end + 1 - rest.data);
-	client_format(&(struct client_line){ .word = "bye", .code = ERROR_SLOW }, &s->out);
+	buffer_append(&last, rest.data, (size_t)(end + 1 - rest.data));
+	client_format(&(struct client_line){ .word = "bye", .code = ERROR_SLOW }, &last);
+	buffer_fini(&s->out);
+	s->out = last;
+	room_count(s);
 	gateway.counters.errors[ERROR_SLOW]++;
 	flow_mute(s);
 }
@@ -123,6 +134,7 @@ static void give_up(struct session *s)
 static void wrote(struct session *s, size_t before)
 {
 	gateway.counters.bytes_out += buffer_length(&s->out) - before;
+	room_count(s);
 	if (before == 0)
 		s->progress_at = gateway.now_ms;
 	flow_mark(s);
@@ -133,6 +145,28 @@ static void wrote(struct session *s, size_t before)
 		push(s);
 	if (s->state != SESSION_CLOSING && buffer_length(&s->out) > gateway.config->client.output)
 		give_up(s);
+}
+
+static struct session *greediest(void)
+{
+	struct session *s, *found = NULL;
+
+	TAILQ_FOREACH (s, &gateway.stalled, stalled_next)
+		if (s->state != SESSION_CLOSING && s->counted_out > (found ? found->counted_out : 0))
+			found = s;
+	return found;
+}
+
+void flow_make_room(void)
+{
+	struct session *s;
+
+	while (room_is_over() && (s = greediest()) != NULL) {
+		if (!s->muted)
+			give_up(s);
+		else
+			session_close(s);
+	}
 }
 
 void session_send(struct session *s, const struct client_line *line)

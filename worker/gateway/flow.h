@@ -16,6 +16,9 @@ void flow_mute(struct session *s);
 /* It has been told farewell: what it sends is read, and dropped. */
 void flow_discard(struct session *s);
 
+/* Where the output of all is over its bound, those who hold most of it end. */
+void flow_make_room(void);
+
 void flow_set_stalled(struct session *s, bool on);
 
 #endif

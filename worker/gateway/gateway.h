@@ -8,10 +8,11 @@
 #include "common/map.h"
 #include "proto/client.h"
 #include "worker/child.h"
+#include "worker/gateway/room.h"
 #include "worker/gateway/session.h"
 
 #define GATEWAY_WORKERS_MAX 256 /* bits of subject.relays */
-#define GATEWAY_READ 65536      /* bytes read from a client at once, into one shared buffer */
+#define GATEWAY_READ 16384      /* bytes read from a client at once, into one shared buffer */
 
 struct pending;
 TAILQ_HEAD(pending_list, pending);
@@ -48,8 +49,12 @@ struct gateway {
 	struct pending **pendings;    /* by slot */
 	uint32_t pending_capacity, pending_free;
 	struct session_list sessions, dirty, stalled;
-	struct session_list closing;
-	struct session_list paused;   /* not read while a link is full */
+	struct session_list queues[SESSION_QUEUES]; /* but for NOWHERE */
+	struct session_list unfinished; /* the oldest line first */
+	uint64_t at_once_ns;          /* that sessions which did not queue took in this turn */
+	bool crowded;                 /* the crowd has its part of the turn */
+	uint64_t others_at;           /* when anyone else was last heard, ms */
+	struct room input, output, in_flight;
 	uint64_t session_count, session_limit;
 	struct map subjects;          /* address -> struct subject */
 	struct timers timers;

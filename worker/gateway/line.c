@@ -51,16 +51,17 @@ static void dispatch(struct session *s, const struct client_request *q)
 {
 	s->bad_lines = 0;
 	gateway.counters.requests[q->verb]++;
-	if (id_is_taken(s, q->id)) {
-		line_refuse(s, q->id, ERROR_DUP_ID, (struct bytes){ NULL, 0 });
-		return;
-	}
+	/* First what is cheap to tell: it answers those who ask most. */
 	if (verbs[q->verb].to_actor && gateway.draining) {
 		line_refuse(s, q->id, ERROR_DRAINING, (struct bytes){ NULL, 0 });
 		return;
 	}
 	if (verbs[q->verb].to_actor && s->inflight + s->barriers >= gateway.config->client.inflight) {
 		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"inflight\"}"));
+		return;
+	}
+	if (id_is_taken(s, q->id)) {
+		line_refuse(s, q->id, ERROR_DUP_ID, (struct bytes){ NULL, 0 });
 		return;
 	}
 	s->requests++;
@@ -88,13 +89,13 @@ void line_take(struct session *s, struct bytes line)
 	count_bad(s, code);
 }
 
-void line_too_long(struct session *s, struct bytes beginning)
+void line_too_big(struct session *s, struct bytes beginning, enum error_code code)
 {
 	static struct client_request q;
 	char scratch[256];
 	const char *hint;
 
-	/* Only its ID is of interest; whatever else is wrong, it is too long. */
+	/* Only its ID is of interest, whatever else is wrong. */
 	beginning.len = beginning.len < 256 ? beginning.len : 256;
 	if (!s->greeted && !client_first_line_plausible(beginning)) {
 		session_end(s, ERROR_PROTOCOL);
@@ -102,6 +103,7 @@ void line_too_long(struct session *s, struct bytes beginning)
 	}
 	s->greeted = true;
 	client_parse(beginning, &q, scratch, &hint);
-	line_refuse(s, q.id, ERROR_TOO_LONG, (struct bytes){ NULL, 0 });
-	count_bad(s, ERROR_TOO_LONG);
+	line_refuse(s, q.id, code,
+	            code == ERROR_LIMIT ? BYTES_LITERAL("{\"limit\":\"all_input\"}") : (struct bytes){ NULL, 0 });
+	count_bad(s, code);
 }

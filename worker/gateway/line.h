@@ -7,8 +7,8 @@
 /* A whole line within the limit. */
 void line_take(struct session *s, struct bytes line);
 
-/* The beginning of one that is over it. */
-void line_too_long(struct session *s, struct bytes beginning);
+/* The beginning of one that is over it, or that there is no room for. */
+void line_too_big(struct session *s, struct bytes beginning, enum error_code code);
 
 /* Answers a request with an error; json may be empty. */
 void line_refuse(struct session *s, struct bytes id, enum error_code code, struct bytes json);

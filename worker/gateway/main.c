@@ -9,7 +9,10 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "worker/gateway/accept.h"
+#include "worker/gateway/crowd.h"
+#include "worker/gateway/flow.h"
 #include "worker/gateway/gateway.h"
+#include "worker/gateway/input.h"
 #include "worker/gateway/pending.h"
 #include "worker/gateway/query.h"
 #include "worker/gateway/route.h"
@@ -27,6 +30,7 @@ static void on_housekeeping(struct timer *timer)
 	uint64_t now = clock_now_ms();
 
 	session_check_time(&gateway, now);
+	input_check_time(&gateway, now);
 	timer_set(&gateway.timers, timer, now + HOUSEKEEPING_MS, on_housekeeping);
 }
 
@@ -57,8 +61,11 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int eve
 
 	timers_run(&gateway.timers, clock_now_ms());
 	session_flush_all(&gateway);
+	again = crowd_serve(&gateway);
+	flow_make_room();
+	again |= session_reap_all(&gateway);
 	route_settle();
-	again = worker_link_flush_all();
+	again |= worker_link_flush_all();
 	arm_clock(again);
 	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))
 		child_exit(&gateway.child, EX_OK);
@@ -76,6 +83,7 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	gateway.config = &c->config;
 	gateway.worker_count = m->actors;
 	gateway.session_limit = (c->config.client.sessions + m->gateways - 1) / (m->gateways ? m->gateways : 1);
+	room_init(&gateway, m->gateways);
 	if (m->actors > GATEWAY_WORKERS_MAX)
 		child_fail(c, EX_SOFTWARE, "more actor workers than a gateway can serve");
 	for (uint32_t i = 0; i < GATEWAY_WORKERS_MAX; i++)
@@ -134,8 +142,9 @@ static void init_lists(void)
 	TAILQ_INIT(&gateway.sessions);
 	TAILQ_INIT(&gateway.dirty);
 	TAILQ_INIT(&gateway.stalled);
-	TAILQ_INIT(&gateway.closing);
-	TAILQ_INIT(&gateway.paused);
+	TAILQ_INIT(&gateway.unfinished);
+	for (int i = 0; i < SESSION_QUEUES; i++)
+		TAILQ_INIT(&gateway.queues[i]);
 }
 
 static void fini(void)
@@ -149,7 +158,8 @@ static void fini(void)
 	session_flush_all(&gateway);
 	TAILQ_FOREACH (s, &gateway.sessions, all)
 		session_close(s);
-	session_flush_all(&gateway);
+	while (session_reap_all(&gateway))
+		;
 	for (uint32_t i = 1; i < gateway.pending_capacity; i++)
 		if (pending_by_rid(i))
 			pending_free(pending_by_rid(i));

@@ -53,16 +53,21 @@ struct pending *pending_by_rid(uint32_t rid)
 	return (uintptr_t)p & 1 ? NULL : p;
 }
 
+size_t pending_size(const struct ipc_request *request)
+{
+	return sizeof(struct pending) + request->address.len + request->caller.len + request->chain.len +
+	       request->members.len + request->payload.len;
+}
+
 struct pending *pending_new(enum pending_kind kind, const struct ipc_request *request)
 {
-	size_t size = request->address.len + request->caller.len + request->chain.len +
-	              request->members.len + request->payload.len;
-	struct pending *p = malloc(sizeof(*p) + size);
+	size_t size = pending_size(request);
+	struct pending *p = malloc(size);
 	char *at;
 
 	if (p == NULL)
 		return NULL;
-	*p = (struct pending){ .kind = kind, .request = *request, .size = sizeof(*p) + size };
+	*p = (struct pending){ .kind = kind, .request = *request, .size = size };
 	p->order = ++gateway.last_order;
 	at = (char *)(p + 1);
 	p->request.address = copy(&at, request->address);
@@ -71,6 +76,8 @@ struct pending *pending_new(enum pending_kind kind, const struct ipc_request *re
 	p->request.members = copy(&at, request->members);
 	p->request.payload = copy(&at, request->payload);
 	p->request.rid = kind == PENDING_TELL ? 0 : take_slot(p);
+	if (kind == PENDING_CLIENT)
+		gateway.in_flight.used += p->size;
 	return p;
 }
 
@@ -98,6 +105,8 @@ void pending_free(struct pending *p)
 	route_take_out(p);
 	if (p->request.rid)
 		give_slot(p->request.rid);
+	if (p->kind == PENDING_CLIENT)
+		gateway.in_flight.used -= p->size;
 	free(p);
 }
 

@@ -47,6 +47,9 @@ struct pending {
 	uint32_t relay_worker, relay_incarnation, relay_rid;
 };
 
+/* Bytes that one takes here. */
+size_t pending_size(const struct ipc_request *request);
+
 /* Copies what the request's slices point to, gives it a rid. NULL where there is no
  * memory (a client sizes it). */
 struct pending *pending_new(enum pending_kind kind, const struct ipc_request *request);

@@ -9,6 +9,7 @@
 #include "worker/gateway/line.h"
 #include "worker/gateway/pending.h"
 #include "worker/gateway/reply.h"
+#include "worker/gateway/room.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
 
@@ -88,15 +89,17 @@ bool request_begin(struct session *s, const struct client_request *q, struct ipc
 void request_send(struct session *s, const struct client_request *q, const struct ipc_request *request,
                   struct watch *take_watch)
 {
-	bool fits = s->pending_bytes <= IN_FLIGHT_MAX;
-	struct pending *p = fits ? pending_new(PENDING_CLIENT, request) : NULL;
+	bool fits = room_for_request(s, pending_size(request));
+	struct pending *p = fits && s->pending_bytes <= IN_FLIGHT_MAX ? pending_new(PENDING_CLIENT, request) : NULL;
 
 	if (p == NULL) {
-		line_refuse(s, q->id, ERROR_LIMIT, BYTES_LITERAL("{\"limit\":\"bytes\"}"));
+		line_refuse(s, q->id, ERROR_LIMIT, fits ? BYTES_LITERAL("{\"limit\":\"bytes\"}") :
+		                                          BYTES_LITERAL("{\"limit\":\"all_inflight\"}"));
 		if (take_watch)
 			watch_abandon(take_watch);
 		return;
 	}
+	p->request.bulk = gateway.crowded || s->inflight > 0 || s->is_stalled;
 	p->verb = q->verb;
 	p->quiet = q->quiet;
 	p->watch = take_watch;

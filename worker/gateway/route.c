@@ -150,10 +150,10 @@ void route_again(struct pending *p)
 	timer_set(&gateway.timers, &gateway.retry, gateway.now_ms + RETRY_MS, on_retry);
 }
 
-void route_hold(struct pending *p, struct worker_link *worker)
+void route_rescue(struct pending *p)
 {
 	route_take_out(p);
-	put(p, PENDING_HELD, worker);
+	send_to_owner(p, p->order == 0);
 }
 
 void route_unwatch(struct bytes address, uint32_t shard)

@@ -23,8 +23,8 @@ void route_take_out(struct pending *p);
 /* The owner answered that it is not: again, with the present map or the next one. */
 void route_again(struct pending *p);
 
-/* Waits for the worker to come back. */
-void route_hold(struct pending *p, struct worker_link *worker);
+/* Its worker is gone: it waits for the successor, or goes to who owns its shard by now. */
+void route_rescue(struct pending *p);
 
 /* Tells the owner that this gateway's last watch of an address has ended. */
 void route_unwatch(struct bytes address, uint32_t shard);

@@ -1,4 +1,4 @@
-/* Client connections: reading lines, writing what is owed, ending. */
+/* Client connections: their states, and what each has to come to an end. */
 #include "worker/gateway/session.h"
 
 #include <assert.h>
@@ -10,11 +10,16 @@
 
 #include "common/clock.h"
 #include "common/memory.h"
+#include "worker/gateway/crowd.h"
 #include "worker/gateway/flow.h"
 #include "worker/gateway/gateway.h"
-#include "worker/gateway/line.h"
+#include "worker/gateway/input.h"
 #include "worker/gateway/pending.h"
+#include "worker/gateway/room.h"
 #include "worker/gateway/watch.h"
+
+#define REAP_AT_ONCE 64 /* sessions freed in one loop turn */
+#define LAST_READS 4    /* of who is still sending when the server stops */
 
 static const struct {
 	const char *name;
@@ -31,15 +36,25 @@ static void set_state(struct session *s, enum session_state state)
 	s->state = state;
 }
 
+void session_put(struct session *s, enum session_queue queue)
+{
+	if (s->queue != SESSION_NOWHERE)
+		TAILQ_REMOVE(&gateway.queues[s->queue], s, queue_next);
+	s->queue = queue;
+	if (queue != SESSION_NOWHERE)
+		TAILQ_INSERT_TAIL(&gateway.queues[queue], s, queue_next);
+}
+
 void session_watch_socket(struct session *s)
 {
 	int events = s->parting ? EV_READ : 0;
 
 	if (s->state == SESSION_CLOSING)
 		return;
-	if (s->state == SESSION_OPEN && !s->is_paused)
+	/* Who waits for its go is asked then. */
+	if (s->state == SESSION_OPEN && s->queue != SESSION_PAUSED && !s->ready && !s->brims)
 		events |= EV_READ;
-	if (s->is_stalled && !s->parting)
+	if (s->is_stalled && !s->parting && !s->ready)
 		events |= EV_WRITE;
 	if (s->io.events == events && ev_is_active(&s->io))
 		return;
@@ -54,7 +69,7 @@ void session_close(struct session *s)
 	if (s->state == SESSION_CLOSING)
 		return;
 	set_state(s, SESSION_CLOSING);
-	TAILQ_INSERT_TAIL(&gateway.closing, s, closing_next);
+	session_put(s, SESSION_LEAVING);
 	ev_io_stop(gateway.loop, &s->io);
 	/* The loop must not sleep over it. */
 	ev_feed_event(gateway.loop, &gateway.acceptor, EV_CUSTOM);
@@ -62,124 +77,47 @@ void session_close(struct session *s)
 
 /* --- input --- */
 
-/* One line, without its LF. */
-static void take_line(struct session *s, struct bytes line)
-{
-	if (line.len > 0 && line.data[line.len - 1] == '\r' && line.len == 1)
-		line.len = 0;
-	if (line.len == 0)
-		return; /* a keepalive */
-	if (line.len > gateway.config->client.max_line)
-		line_too_long(s, line);
-	else
-		line_take(s, line);
-}
-
-/* Lines out of what stands in one piece, of which the first `scanned` bytes hold no LF; the
- * rest is kept. A line that is too long is dropped up to its end, answered when its
- * beginning was read. */
-static void take_lines(struct session *s, struct bytes data, size_t scanned)
-{
-	while (data.len > 0 && s->state == SESSION_OPEN && !s->is_paused) {
-		const char *end = memchr(data.data + scanned, '\n', data.len - scanned);
-		size_t length = end ? (size_t)(end - data.data) : data.len;
-
-		scanned = 0;
-		if (end == NULL && !s->discarding && length <= gateway.config->client.max_line)
-			break;
-		if (!s->discarding)
-			take_line(s, (struct bytes){ data.data, length });
-		s->discarding = end == NULL;
-		length += end != NULL;
-		data = (struct bytes){ data.data + length, data.len - length };
-	}
-	/* data may lie in s->in: it is moved, not copied over itself. */
-	if (s->state == SESSION_OPEN && data.len > 0 && data.data != buffer_bytes(&s->in).data) {
-		struct buffer rest = { 0 };
-
-		buffer_append_bytes(&rest, data);
-		buffer_fini(&s->in);
-		s->in = rest;
-	} else if (data.len == 0 || s->state != SESSION_OPEN) {
-		buffer_fini(&s->in);
-		s->sends_on |= data.len > 0;
-	}
-}
-
-/* What the client has sent; at its end it is served to the end as after bye, for it may
- * have closed its own side only. */
-static void read_socket(struct session *s)
-{
-	size_t kept = buffer_length(&s->in);
-	ssize_t n = recv(s->io.fd, gateway.read_buffer, GATEWAY_READ, 0);
-
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	if (n == 0)
-		session_finish(s);
-	if (n < 0) {
-		buffer_clear(&s->out);
-		session_close(s);
-	}
-	if (n <= 0)
-		return;
-	gateway.counters.bytes_in += (uint64_t)n;
-	s->heard_at = gateway.now_ms;
-	if (kept == 0) {
-		take_lines(s, (struct bytes){ gateway.read_buffer, (size_t)n }, 0);
-	} else {
-		buffer_append(&s->in, gateway.read_buffer, (size_t)n);
-		take_lines(s, buffer_bytes(&s->in), kept);
-	}
-}
-
 static void on_socket(struct ev_loop *loop, struct ev_io *io, int events)
 {
 	struct session *s = (struct session *)((char *)io - offsetof(struct session, io));
 
-	(void)loop;
-	if (s->parting) {
+	(void)loop, (void)events;
+	if (s->parting)
 		flow_discard(s);
-		return;
-	}
-	if (events & EV_WRITE && s->state != SESSION_CLOSING)
-		flow_flush(s);
-	if (events & EV_READ && s->state == SESSION_OPEN && !s->is_paused)
-		read_socket(s);
+	else if (s->state != SESSION_CLOSING)
+		crowd_take(s);
+}
+
+bool session_may_read(struct session *s)
+{
+	if (s->state != SESSION_OPEN || s->queue == SESSION_PAUSED)
+		return false;
+	s->brims = room_brims(s);
+	return !s->brims;
 }
 
 void session_pause(struct session *s)
 {
-	if (s->is_paused || s->state != SESSION_OPEN)
+	if (s->queue == SESSION_PAUSED || s->state != SESSION_OPEN)
 		return;
-	s->is_paused = true;
-	TAILQ_INSERT_TAIL(&gateway.paused, s, paused_next);
+	session_put(s, SESSION_PAUSED);
 	session_watch_socket(s);
 }
 
 static void resume(struct session *s)
 {
-	if (!s->is_paused)
+	if (s->queue != SESSION_PAUSED)
 		return;
-	s->is_paused = false;
-	TAILQ_REMOVE(&gateway.paused, s, paused_next);
-	if (s->state == SESSION_OPEN && buffer_length(&s->in) > 0)
-		take_lines(s, buffer_bytes(&s->in), 0);
-	if (s->state != SESSION_CLOSING)
-		session_watch_socket(s);
+	session_put(s, SESSION_NOWHERE);
+	crowd_call(s);
 }
 
 void session_resume_all(struct gateway *g)
 {
-	/* Who is paused again on the way has had its turn. */
-	struct session *s, *last = TAILQ_LAST(&g->paused, session_list);
-	bool more = last != NULL;
+	struct session *s;
 
-	while (more) {
-		s = TAILQ_FIRST(&g->paused);
-		more = s != last;
+	while ((s = TAILQ_FIRST(&g->queues[SESSION_PAUSED])) != NULL)
 		resume(s);
-	}
 }
 
 /* --- life --- */
@@ -210,6 +148,7 @@ void session_begin(int take_fd, const char *peer)
 	ev_io_init(&s->io, on_socket, take_fd, EV_READ);
 	TAILQ_INSERT_TAIL(&gateway.sessions, s, all);
 	gateway.session_count++;
+	crowd_admit(s);
 	greet(s);
 	if (s->state == SESSION_OPEN)
 		ev_io_start(gateway.loop, &s->io);
@@ -238,8 +177,8 @@ static void end_if_done(struct session *s)
 		return;
 	if (gateway.draining) {
 		/* What came too late hears that it did. */
-		if (s->state == SESSION_OPEN)
-			read_socket(s);
+		for (int i = 0; i < LAST_READS && s->state == SESSION_OPEN && input_read(s) == INPUT_MORE; i++)
+			;
 		session_end(s, ERROR_SHUTDOWN);
 	} else if (s->state == SESSION_FINISHING) {
 		flow_mute(s);
@@ -251,10 +190,9 @@ void session_finish(struct session *s)
 	if (s->state != SESSION_OPEN)
 		return;
 	set_state(s, SESSION_FINISHING);
-	if (s->is_paused) {
-		TAILQ_REMOVE(&gateway.paused, s, paused_next);
-		s->is_paused = false;
-	}
+	if (s->queue == SESSION_PAUSED)
+		session_put(s, SESSION_NOWHERE);
+	s->ready = false;
 	session_watch_socket(s);
 	flow_mark(s);
 }
@@ -278,11 +216,9 @@ void session_settled(struct session *s)
 /* It leaves every list it is in. */
 static void reap(struct session *s)
 {
-	TAILQ_REMOVE(&gateway.closing, s, closing_next);
+	session_put(s, SESSION_NOWHERE);
 	if (s->is_dirty)
 		TAILQ_REMOVE(&gateway.dirty, s, dirty_next);
-	if (s->is_paused)
-		TAILQ_REMOVE(&gateway.paused, s, paused_next);
 	flow_set_stalled(s, false);
 	pending_forget_session(s);
 	watch_end_all(s);
@@ -295,7 +231,8 @@ static void reap(struct session *s)
 	TAILQ_REMOVE(&gateway.sessions, s, all);
 	gateway.session_count--;
 	close(s->io.fd);
-	buffer_fini(&s->in);
+	input_drop(s);
+	room_forget(s);
 	buffer_fini(&s->out);
 	free(s->client);
 	free(s);
@@ -309,9 +246,16 @@ void session_flush_all(struct gateway *g)
 		TAILQ_REMOVE(&g->dirty, s, dirty_next);
 		s->is_dirty = false;
 		end_if_done(s);
-		if (s->state != SESSION_CLOSING && !s->is_stalled)
+		if (s->state != SESSION_CLOSING && !s->is_stalled && !crowd_takes_output(s))
 			flow_flush(s);
 	}
-	while ((s = TAILQ_FIRST(&g->closing)) != NULL)
-		reap(s);
+}
+
+bool session_reap_all(struct gateway *g)
+{
+	struct session_list *leaving = &g->queues[SESSION_LEAVING];
+
+	for (int i = 0; i < REAP_AT_ONCE && !TAILQ_EMPTY(leaving); i++)
+		reap(TAILQ_FIRST(leaving));
+	return !TAILQ_EMPTY(leaving);
 }

@@ -10,6 +10,8 @@
 #include "proto/client.h"
 #include "worker/gateway/subject.h"
 
+#define SESSION_PEER 52 /* `[address]:port` of IPv6 and its end */
+
 struct gateway;
 struct pending;
 
@@ -30,36 +32,52 @@ enum session_state {
 	SESSION_STATE_COUNT
 };
 
+/* Where it queues, if it does. */
+enum session_queue {
+	SESSION_NOWHERE,
+	SESSION_LINE,    /* to be served next (crowd.h) */
+	SESSION_CROWD,   /* the same, one of many that ask for much */
+	SESSION_PAUSED,  /* for the link of a worker it has asked to drain */
+	SESSION_LEAVING, /* closing: it is freed when the loop prepares */
+	SESSION_QUEUES
+};
+
 struct session {
-	TAILQ_ENTRY(session) all;
-	TAILQ_ENTRY(session) dirty_next, stalled_next, closing_next, paused_next;
+	TAILQ_ENTRY(session) all, dirty_next, stalled_next, queue_next, unfinished_next;
 	struct ev_io io;
 	enum session_state state;
-	bool is_dirty, is_stalled, is_paused;
+	enum session_queue queue;
+	bool is_dirty, is_stalled, is_unfinished; /* unfinished: a line has begun, and not ended */
+	bool ready, owed;  /* it may have something to be heard, or is owed output, at its next go */
+	bool brims;        /* nothing is taken from it until more of its output is read */
+	bool lines_wait;   /* `in` may hold whole lines */
 	bool greeted;      /* its first line has been seen */
 	bool discarding;   /* the rest of a line that is too long */
 	bool muted;        /* it is sent what waits and nothing more, then it ends */
-	bool parting;      /* it has been written its last, and may be sending still … */
-	bool sends_on;     /* … as it has been seen to */
-	unsigned bad_lines; /* consecutive */
-	unsigned inflight;
+	bool parting, sends_on; /* it has been written its last; it was seen to send still */
+	unsigned inflight, bad_lines; /* bad: consecutive */
 	size_t pending_bytes; /* of what is in flight */
-	uint64_t number;   /* of this connection, for admins */
-	uint64_t since_ms; /* real time */
-	uint64_t heard_at, progress_at; /* monotonic ms */
+	uint64_t number, since_ms; /* of this connection, for admins; real time */
+	uint64_t heard_at, progress_at, begun_at; /* monotonic ms; begun: the unfinished line */
 	uint64_t requests; /* counts them */
+	uint64_t greedy_until; /* monotonic ms (crowd.h), and lines since crowd.c began to count */
+	unsigned lines, lines_since;
 	struct buffer in, out;
+	size_t counted_in, counted_out; /* bytes of these that room.c knows of */
 	struct session_pending_list pendings; /* in the order they came */
 	struct barrier *first_barrier, *last_barrier;
-	unsigned barriers;       /* how many: they count as requests in flight */
 	struct map watches;      /* id -> struct watch */
+	unsigned barriers;       /* how many: they count as requests in flight */
 	unsigned asking;         /* watches that are not live yet */
 	struct watch_list behind;
 	char *client;            /* the name it gave itself, or NULL */
-	char peer[64];
+	char peer[SESSION_PEER];
 };
 
 TAILQ_HEAD(session_list, session);
+
+/* Into a queue's end, out of the one it is in. */
+void session_put(struct session *s, enum session_queue queue);
 
 /* Takes the socket; greets. */
 void session_begin(int take_fd, const char *peer);
@@ -83,6 +101,8 @@ void session_settled(struct session *s);
 /* The reader is slow: events are folded until it catches up. */
 bool session_is_slow(const struct session *s);
 
+/* Its bytes are taken: it is open, not paused, and reads what it is sent. */
+bool session_may_read(struct session *s);
 /* It has asked a worker whose link is full: it is read no further until the link drains. */
 void session_pause(struct session *s);
 void session_resume_all(struct gateway *g);
@@ -90,8 +110,10 @@ void session_resume_all(struct gateway *g);
 /* Watches its socket for what its state needs. */
 void session_watch_socket(struct session *s);
 
-/* Between loop turns: writes what is waiting, reaps what has ended. */
+/* Between loop turns: writes what is waiting. */
 void session_flush_all(struct gateway *g);
+/* Frees what has ended, as far as the loop turn has time for. True: there are more. */
+bool session_reap_all(struct gateway *g);
 /* Time limits: stall and idle. */
 void session_check_time(struct gateway *g, uint64_t now);
 

@@ -11,6 +11,10 @@
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
 
+/* Bytes that wait for a worker from which clients wait as well: whoever asks now and then
+ * shall not be behind more. */
+#define PAUSE_MARK (32u << 10)
+
 /* What asks again without harm. */
 static bool is_idempotent(const struct pending *p)
 {
@@ -30,7 +34,7 @@ static void sort_out(struct worker_link *worker, uint64_t received)
 
 	while ((p = TAILQ_FIRST(&worker->told)) != NULL)
 		if (p->sent_end > received)
-			route_hold(p, worker);
+			route_rescue(p);
 		else
 			pending_free(p);
 	while ((p = TAILQ_FIRST(&worker->sent)) != NULL) {
@@ -38,7 +42,7 @@ static void sort_out(struct worker_link *worker, uint64_t received)
 
 		if (is_wanted(p) && again && !p->cancelled) {
 			gateway.counters.retried++;
-			route_hold(p, worker);
+			route_rescue(p);
 			continue;
 		}
 		gateway.counters.crashed += !again;
@@ -87,6 +91,8 @@ static void connect_to(struct worker_link *worker, uint32_t incarnation, int tak
 		worker->link = NULL;
 		return;
 	}
+	worker->link->pause_mark = PAUSE_MARK;
+	link_keep_short(worker->link);
 	route_mark(worker->link);
 	watch_take_up();
 	route_send_held(worker);

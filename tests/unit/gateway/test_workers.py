@@ -69,8 +69,9 @@ def what_waits_keeps_its_order(stage):
     worker.dies()
     alice.says(*(f"{i} call a.{i % 3} f [{i}]" for i in range(30)))
     alice.hears_nothing()
-    status, = stage.asks("status")
-    assert status["held"] == 30, status
+    # What was written to the dead link is held once its loss is dealt with, a loop turn later.
+    held = [stage.asks("status")[0]["held"] for _ in range(3)]
+    assert held[-1] == 30, held
     worker = stage.restarts_worker(0)
     for i in range(30):
         worker.hears("call", f"a.{i % 3}", [i])
