@@ -11,6 +11,7 @@
 #include "worker/actor/mailbox.h"
 #include "worker/actor/query.h"
 #include "worker/actor/run.h"
+#include "worker/actor/sandbox/sandbox.h"
 #include "worker/actor/schedule.h"
 #include "worker/actor/subscription.h"
 #include "worker/actor/wake.h"
@@ -156,6 +157,18 @@ static void on_clock(struct ev_loop *loop, struct ev_timer *watcher, int events)
 
 /* --- control messages --- */
 
+/* Every descriptor and timer that is not received later has been made by now. */
+static void enter_sandbox(struct child *c)
+{
+	struct buffer why = { 0 };
+
+	if (sandbox_enter(&c->config, &worker.sandbox, &why) < 0) {
+		buffer_append(&why, "", 1);
+		child_fail(c, EX_CONFIG, buffer_bytes(&why).data);
+	}
+	buffer_fini(&why);
+}
+
 static void on_hello(struct child *c, const struct control_hello *m)
 {
 	struct worker *w = &worker;
@@ -176,6 +189,8 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	storage_init(&w->storage, w);
 	if (m->gateways > WORKER_GATEWAYS_MAX || lua_host_init(&limits) != 0)
 		child_fail(c, EX_SOFTWARE, "the Lua host cannot start");
+	else
+		enter_sandbox(c);
 }
 
 static void on_shards(struct child *c, const struct control_shard *former)
@@ -310,5 +325,6 @@ int main(void)
 	worker_fini(w);
 	lua_host_fini();
 	child_fini(&child);
+	free(w->sandbox);
 	return r;
 }

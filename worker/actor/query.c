@@ -73,7 +73,7 @@ static uint64_t watchers(const struct actor *a)
 static void answer_status(struct answer *answer, struct bytes argument)
 {
 	const struct worker *w = answer->worker;
-	struct buffer *out = row(answer, 12);
+	struct buffer *out = row(answer, 13);
 
 	(void)argument;
 	number(out, "actors", w->resident);
@@ -88,6 +88,7 @@ static void answer_status(struct answer *answer, struct bytes argument)
 	number(out, "activations", w->counters.activations);
 	number(out, "passivations", w->counters.passivations);
 	number(out, "commits_under_way", w->storage.count);
+	text(out, "sandbox", bytes_of(w->sandbox ? w->sandbox : ""));
 }
 
 static void answer_actors(struct answer *answer, struct bytes argument)

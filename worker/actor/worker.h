@@ -64,6 +64,7 @@ struct worker {
 	struct counters counters;
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
 	bool draining;
+	char *sandbox;              /* what is in force of it, in words; NULL: not yet known */
 
 	struct ev_check waker;      /* reads the clock when the loop wakes */
 	struct ev_prepare runner;   /* runs turns before the loop sleeps */
