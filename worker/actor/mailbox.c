@@ -6,6 +6,8 @@
 #include "common/log.h"
 #include "proto/msgpack.h"
 #include "worker/actor/outbox.h"
+#include "worker/actor/room.h"
+#include "worker/actor/shelf.h"
 #include "worker/actor/wake.h"
 #include "worker/actor/worker.h"
 
@@ -93,17 +95,25 @@ static enum error_code obstacle(struct worker *w, const struct ipc_request *requ
 		*ret_text = BYTES_LITERAL("mailbox");
 		return ERROR_BUSY;
 	}
+	if (!room_for_mail(message_size(request))) {
+		*ret_key = "limit";
+		*ret_text = BYTES_LITERAL("memory");
+		return ERROR_BUSY;
+	}
 	return ERROR_NONE;
 }
 
 void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *request)
 {
-	struct actor *a = actor_find(w, request->address);
+	struct actor *a;
 	const char *key;
 	struct bytes text;
-	enum error_code code = obstacle(w, request, a, &key, &text);
+	enum error_code code;
 	struct message *m;
 
+	shelf_relieve(w, message_size(request));
+	a = actor_find(w, request->address);
+	code = obstacle(w, request, a, &key, &text);
 	if (code == ERROR_NONE) {
 		a = actor_get(w, request->address, request->shard);
 		m = message_new(a, request, request->verb == IPC_TELL ? PEER_NOBODY : peer);
@@ -128,7 +138,7 @@ void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct
 	};
 	struct message *m;
 
-	if (a->mail >= w->config->actors.mailbox) {
+	if (a->mail >= w->config->actors.mailbox || !room_for_mail(message_size(&request))) {
 		log_warnx("a full mailbox drops its actor's own message", F_BYTES("address", actor_address(a)),
 		          F_BYTES("method", method));
 		return;

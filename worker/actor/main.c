@@ -10,6 +10,7 @@
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/query.h"
+#include "worker/actor/room.h"
 #include "worker/actor/run.h"
 #include "worker/actor/sandbox/sandbox.h"
 #include "worker/actor/schedule.h"
@@ -176,7 +177,6 @@ static void on_hello(struct child *c, const struct control_hello *m)
 		.turn_budget = c->config.actors.turn_budget,
 		.turn_memory = c->config.actors.turn_memory,
 		.class_memory = c->config.actors.class_memory,
-		.total_memory = c->config.workers.memory,
 	};
 
 	w->index = c->index;
@@ -185,6 +185,7 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	w->gateway_count = m->gateways;
 	for (uint16_t i = 0; i < WORKER_GATEWAYS_MAX; i++)
 		w->gateways[i] = (struct peer){ .worker = w, .index = i };
+	room_init(c->config.workers.memory);
 	worker_init(w);
 	storage_init(&w->storage, w);
 	if (m->gateways > WORKER_GATEWAYS_MAX || lua_host_init(&limits) != 0)

@@ -6,6 +6,7 @@
 
 #include "proto/msgpack.h"
 #include "worker/actor/host.h"
+#include "worker/actor/room.h"
 
 #define ROWS_BYTES 32768 /* of one packet, about */
 
@@ -77,7 +78,7 @@ static void answer_status(struct answer *answer, struct bytes argument)
 
 	(void)argument;
 	number(out, "actors", w->resident);
-	number(out, "memory", lua_host_memory());
+	number(out, "memory", room_used());
 	number(out, "classes", w->catalog.count);
 	number(out, "bundle", w->catalog.serial);
 	number(out, "turns", w->counters.turns);

@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
+#include "worker/actor/room.h"
 #include "worker/actor/run.h"
 #include "worker/actor/shelf.h"
 #include "worker/actor/subscription.h"
@@ -128,7 +129,7 @@ static void take_mail(struct worker *w, struct actor *a)
 /* More would only pile up: commits under way, or replies that a gateway does not take. */
 static bool is_held_up(const struct worker *w)
 {
-	if (storage_full(&w->storage))
+	if (storage_full(&w->storage) || (w->storage.count > 0 && !room_for(0)))
 		return true;
 	for (uint32_t i = 0; i < w->gateway_count; i++)
 		if (w->gateways[i].link && link_full(w->gateways[i].link))

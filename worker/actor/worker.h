@@ -62,6 +62,7 @@ struct worker {
 	uint32_t next_alarm;
 	struct timer housekeeping;
 	struct counters counters;
+	uint64_t collect_at;        /* ms: no collection of all garbage before */
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
 	bool draining;
 	char *sandbox;              /* what is in force of it, in words; NULL: not yet known */
