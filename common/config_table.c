@@ -75,7 +75,7 @@ const struct config_row config_rows[] = {
 	COUNT("workers", "restart_intensity", workers.restart_intensity, "5", 0, 1000000, false, "deaths within the period that are borne"),
 	TIME("workers", "restart_period", workers.restart_period, "10s", 1, DAY, "the period"),
 	TIME("workers", "hang_timeout", workers.hang_timeout, "5s", 100, HOUR, "silence after which a worker is killed"),
-	SIZE("workers", "memory", workers.memory, "0", 0, 1024 * GB, "bytes the classes of a worker may hold; 0: no bound"),
+	SIZE("workers", "memory", workers.memory, "0", 0, 1024 * GB, "bytes an actor worker may hold; 0: no bound"),
 	CHOICE("workers", "sandbox", workers.sandbox, "on", sandboxes, "confine actor workers"),
 	TEXT("workers", "user", workers.user, "stage-actor", "who actor workers become where the server is root"),
 

@@ -132,6 +132,14 @@ static int look_at_limits(void)
 	return prlimit(0, RLIMIT_NOFILE, NULL, &limit);
 }
 
+/* Fails where [workers] memory is set: far beyond what Lua would be refused. */
+static int memory_of_a_gigabyte(void)
+{
+	void *at = mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	return at == MAP_FAILED ? -1 : munmap(at, 1 << 30);
+}
+
 /* --- what ends the process --- */
 
 static int fatal_execve(void)
@@ -183,6 +191,7 @@ static const struct {
 	{ "make_code", make_code },
 	{ "new_timer", new_timer },
 	{ "look_at_limits", look_at_limits },
+	{ "memory_of_a_gigabyte", memory_of_a_gigabyte },
 	{ "fatal_execve", fatal_execve },
 	{ "fatal_ptrace", fatal_ptrace },
 	{ "fatal_read_memory", fatal_read_memory },

@@ -131,7 +131,7 @@ def play_confined():
         for name in attempts():
             if name.startswith("fatal_"):
                 survives_nothing(node, name)
-            else:
+            elif not name.startswith("memory_"):
                 got = node.attempt(name)
                 print(f"{name:24} {errno.errorcode.get(got, got)}")
                 assert got == errno.EPERM, f"{name}: {got}"

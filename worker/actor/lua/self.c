@@ -170,7 +170,7 @@ static int on_newindex(lua_State *L)
 	if (r == -EDQUOT)
 		return luaL_error(L, "property '%s': the actor's properties would take more than [actors] stored", name);
 	if (r == -ENOMEM)
-		return luaL_error(L, "property '%s': the worker has no memory left ([workers] memory)", name);
+		return luaL_error(L, "property '%s' cannot be assigned: the worker has no memory left ([workers] memory)", name);
 	if (r < 0)
 		return luaL_error(L, "property '%s' cannot be assigned: %s", name, strerror(-r));
 	return 0;
