@@ -133,7 +133,7 @@ static int look_at_limits(void)
 }
 
 /* Fails where [workers] memory is set: far beyond what Lua would be refused. */
-static int memory_of_a_gigabyte(void)
+static int bounded_gigabyte(void)
 {
 	void *at = mmap(NULL, 1 << 30, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -191,7 +191,7 @@ static const struct {
 	{ "make_code", make_code },
 	{ "new_timer", new_timer },
 	{ "look_at_limits", look_at_limits },
-	{ "memory_of_a_gigabyte", memory_of_a_gigabyte },
+	{ "bounded_gigabyte", bounded_gigabyte },
 	{ "fatal_execve", fatal_execve },
 	{ "fatal_ptrace", fatal_ptrace },
 	{ "fatal_read_memory", fatal_read_memory },

@@ -143,7 +143,7 @@ def the_kernels_bound():
     """Where Lua's allocator cannot tell: the mapping fails. Without a bound it does not."""
     with open(os.path.join(HERE, "inside_worker.c"), encoding="utf-8") as source:
         names = re.findall(r'\{ "(\w+)", \w+ \}', source.read())
-    row = names.index("memory_of_a_gigabyte")
+    row = names.index("bounded_gigabyte")
     with Node() as node:
         assert node.ask(f"call cells.a gigabyte [{row}]").endswith(" 12.0")  # ENOMEM
         with open(f"/proc/{node.pid}/limits", encoding="utf-8") as text:
