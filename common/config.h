@@ -20,6 +20,7 @@ enum config_type {
 /* Where an effective value came from, weakest first. */
 enum config_origin { CONFIG_DEFAULT, CONFIG_FILE, CONFIG_FRAGMENT, CONFIG_ENVIRONMENT, CONFIG_COMMAND_LINE };
 
+enum config_sandbox { CONFIG_SANDBOX_OFF, CONFIG_SANDBOX_ON, CONFIG_SANDBOX_REQUIRED };
 enum config_engine { CONFIG_ENGINE_ROCKSDB, CONFIG_ENGINE_MEMORY, CONFIG_ENGINE_POSTGRESQL };
 
 struct config {
@@ -38,7 +39,7 @@ struct config {
 	} client;
 	struct { char *listen, *token_file; } admin;
 	struct { char *listen, *advertise, *peers, *secret_file, *tls_certificate, *tls_key; uint64_t shards; } cluster;
-	struct { uint64_t gateways, actors, restart_intensity, restart_period, hang_timeout, memory; int sandbox; } workers;
+	struct { uint64_t gateways, actors, restart_intensity, restart_period, hang_timeout, memory; int sandbox; char *user; } workers;
 	struct {
 		char *path, *plugins;
 		uint64_t mailbox, turn_budget, turn_limit, idle, resident;

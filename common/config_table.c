@@ -15,7 +15,8 @@
 static const char *const levels[] = { "debug", "info", "warn", "error", NULL };
 static const char *const formats[] = { "text", "json", "journald", NULL };
 static const char *const auths[] = { "none", "token", NULL };
-static const char *const switches[] = { "off", "on", NULL };
+/* In the order of enum config_sandbox. */
+static const char *const sandboxes[] = { "off", "on", "required", NULL };
 static const char *const engines[] = { "rocksdb", "memory", "postgresql", NULL };
 
 #define TEXT(s, k, field, def, words) { s, k, CONFIG_TEXT, AT(field), def, .help = words }
@@ -78,8 +79,9 @@ const struct config_row config_rows[] = {
 	COUNT("workers", "restart_intensity", workers.restart_intensity, "5", 0, 1000000, false, "deaths within the period that are borne"),
 	TIME("workers", "restart_period", workers.restart_period, "10s", 1, DAY, "the period"),
 	TIME("workers", "hang_timeout", workers.hang_timeout, "5s", 100, HOUR, "silence after which a worker is killed"),
-	SIZE("workers", "memory", workers.memory, "0", 0, 1024 * GB, "bytes the classes of a worker may hold; 0: no bound"),
-	CHOICE("workers", "sandbox", workers.sandbox, "on", switches, "confine actor workers"),
+	SIZE("workers", "memory", workers.memory, "0", 0, 1024 * GB, "bytes an actor worker may hold; 0: no bound"),
+	CHOICE("workers", "sandbox", workers.sandbox, "on", sandboxes, "confine actor workers"),
+	TEXT("workers", "user", workers.user, "stage-actor", "who actor workers become where the server is root"),
 
 	PATH("actors", "path", actors.path, "", "directory of class files"),
 	LATER("actors", "plugins", CONFIG_PATH, actors.plugins, "", NULL, false, "this version does not load C plugins", "directory of C plugins"),

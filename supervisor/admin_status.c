@@ -90,6 +90,42 @@ static uint32_t held(const struct quarantine *q)
 	return count;
 }
 
+/* What one worker says of its sandbox; empty where it has not answered. */
+static struct bytes sandbox_of(const struct query_answer *a)
+{
+	struct msgpack_reader r;
+
+	if (a->role != CONTROL_ACTOR || a->count == 0)
+		return (struct bytes){ 0 };
+	r = msgpack_read(admin_row_get(buffer_bytes(&a->rows), "sandbox"));
+	return msgpack_read_str(&r);
+}
+
+/* One text for all, or where they differ each worker's. */
+static void write_sandbox(const struct query *q, struct buffer *row)
+{
+	struct buffer text = { 0 }, each = { 0 };
+	bool differ = false;
+
+	for (uint32_t i = 0; i < q->asked; i++) {
+		struct bytes level = sandbox_of(&q->answers[i]);
+
+		if (level.len == 0)
+			continue;
+		if (buffer_length(&text) == 0)
+			buffer_append_bytes(&text, level);
+		differ = differ || !bytes_equal(level, buffer_bytes(&text));
+		buffer_printf(&each, "%sactor/%u %.*s", buffer_length(&each) ? " | " : "differs: ", q->answers[i].index,
+		              (int)level.len, level.data);
+	}
+	if (buffer_length(&text) == 0)
+		buffer_append_text(&text, "unknown: no actor worker has answered");
+	msgpack_write_str(row, BYTES_LITERAL("sandbox"));
+	msgpack_write_str(row, buffer_bytes(differ ? &each : &text));
+	buffer_fini(&text);
+	buffer_fini(&each);
+}
+
 static void on_answer(struct query *q)
 {
 	struct admin_run *run = q->owner;
@@ -118,7 +154,7 @@ static void on_answer(struct query *q)
 	admin_pair_uint(row, "actors", sum(q, CONTROL_ACTOR, "actors"));
 	admin_pair_uint(row, "sessions", sum(q, CONTROL_GATEWAY, "sessions"));
 	write_alarms(n, row);
-	admin_pair_text(row, "sandbox", "not in this version");
+	write_sandbox(q, row);
 	admin_run_page(run);
 	admin_run_end(run, q->partial);
 }

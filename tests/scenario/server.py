@@ -130,7 +130,8 @@ class Server:
             with open(name, encoding="utf-8", errors="backslashreplace") as text:
                 found.append(text.read())
         found += [line for line in self.log().splitlines()
-                  if "runtime error: " in line or "ERROR: AddressSanitizer" in line]
+                  if "runtime error: " in line or "ERROR: AddressSanitizer" in line
+                  or "LeakSanitizer" in line]
         return found
 
     def environment(self):

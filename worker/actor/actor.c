@@ -8,6 +8,8 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "worker/actor/release.h"
+#include "worker/actor/room.h"
+#include "worker/actor/worker.h"
 
 static const struct {
 	const char *name;
@@ -30,6 +32,17 @@ void actor_set_state(struct actor *a, enum actor_state state)
 	a->state = state;
 }
 
+/* With its place in the worker's table. */
+static size_t size_of(size_t address_length)
+{
+	return ROOM_OF_BLOCK(sizeof(struct actor) + address_length) + 2 * sizeof(struct bytes);
+}
+
+static size_t slots_size(const struct class *c)
+{
+	return ROOM_OF_BLOCK(sizeof(struct slot) * (c->property_count ? c->property_count : 1));
+}
+
 struct actor *actor_find(struct worker *w, struct bytes address)
 {
 	return map_get(&w->actors, address);
@@ -42,6 +55,7 @@ struct actor *actor_get(struct worker *w, struct bytes address, uint32_t shard)
 	if (a)
 		return a;
 	a = memory_new(sizeof(*a) + address.len);
+	room_take(size_of(address.len));
 	a->shard = shard;
 	a->address_length = (uint16_t)address.len;
 	memcpy(a->address, address.data, address.len);
@@ -71,6 +85,7 @@ void actor_release(struct worker *w, struct actor *a)
 	release_remove(w, a);
 	map_remove(&w->actors, actor_address(a));
 	faults_free(a->faults);
+	room_give(size_of(a->address_length));
 	free(a);
 }
 
@@ -79,6 +94,7 @@ void actor_furnish(struct actor *a, struct class *c)
 	assert(a->class == NULL);
 	a->class = class_ref(c);
 	a->slots = memory_new(sizeof(*a->slots) * (c->property_count ? c->property_count : 1));
+	room_take(slots_size(c));
 	a->bytes = 0;
 	for (uint32_t i = 0; i < c->property_count; i++) {
 		if (value_copy(&c->properties[i].fallback, &a->slots[i].value) != 0)
@@ -93,6 +109,7 @@ void actor_strip(struct actor *a)
 		return;
 	for (uint32_t i = 0; i < a->class->property_count; i++)
 		value_fini(&a->slots[i].value);
+	room_give(slots_size(a->class));
 	free(a->slots);
 	a->slots = NULL;
 	class_unref(a->class);

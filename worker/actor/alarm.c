@@ -6,8 +6,14 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "worker/actor/mailbox.h"
+#include "worker/actor/room.h"
 #include "worker/actor/step.h"
 #include "worker/actor/worker.h"
+
+static size_t size_of(const struct alarm *alarm)
+{
+	return ROOM_OF_BLOCK(sizeof(*alarm)) + ROOM_OF_BLOCK(strlen(alarm->method)) + ROOM_OF_BLOCK(alarm->arguments.len);
+}
 
 static void alarm_free(struct worker *w, struct alarm *alarm)
 {
@@ -24,6 +30,7 @@ static void alarm_free(struct worker *w, struct alarm *alarm)
 			break;
 		}
 	a->alarms--;
+	room_give(size_of(alarm));
 	free(alarm->method);
 	free((char *)alarm->arguments.data);
 	free(alarm);
@@ -54,6 +61,7 @@ uint32_t alarm_begin(struct worker *w, struct actor *a, uint64_t ms, bool every,
 	alarm->every = every ? ms : 0;
 	alarm->method = memory_copy(method.data, method.len);
 	alarm->arguments = (struct bytes){ memory_copy(arguments.data, arguments.len), arguments.len };
+	room_take(size_of(alarm));
 	alarm->next = a->first_alarm;
 	a->first_alarm = alarm;
 	alarm->step_next = s->alarms;

@@ -37,7 +37,6 @@ struct host_limits {
 	uint64_t turn_budget;  /* Lua instructions of one slice; 0: by time, about 1 ms */
 	uint64_t turn_memory;  /* net bytes a turn may allocate */
 	uint64_t class_memory; /* bytes of one class's state */
-	uint64_t total_memory; /* bytes of all classes of this worker */
 };
 
 enum host_entry {
@@ -98,6 +97,8 @@ int lua_host_init(const struct host_limits *limits);
 void lua_host_fini(void);
 /* Bytes that all class states hold. */
 size_t lua_host_memory(void);
+/* Collects the garbage of all of them, between turns. */
+void lua_host_collect(void);
 extern const struct host_ops lua_host_ops;
 
 #endif

@@ -8,6 +8,8 @@
 #include "worker/actor/call.h"
 #include "worker/actor/outbox.h"
 #include "worker/actor/release.h"
+#include "worker/actor/room.h"
+#include "worker/actor/shelf.h"
 #include "worker/actor/wake.h"
 #include "worker/actor/worker.h"
 
@@ -132,6 +134,11 @@ static enum error_code obstacle(struct worker *w, uint16_t peer, const struct ip
 		*ret_text = BYTES_LITERAL("mailbox");
 		return ERROR_BUSY;
 	}
+	if (!room_for_mail(message_size(request))) {
+		*ret_key = "limit";
+		*ret_text = BYTES_LITERAL("memory");
+		return ERROR_BUSY;
+	}
 	return ERROR_NONE;
 }
 
@@ -154,12 +161,15 @@ static bool pass_on(struct worker *w, uint16_t peer, const struct ipc_request *r
 
 void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *request)
 {
-	struct actor *a = actor_find(w, request->address);
+	struct actor *a;
 	const char *key;
 	struct bytes text;
-	enum error_code code = obstacle(w, peer, request, a, &key, &text);
+	enum error_code code;
 	struct message *m;
 
+	shelf_relieve(w, message_size(request));
+	a = actor_find(w, request->address);
+	code = obstacle(w, peer, request, a, &key, &text);
 	if (code == ERROR_MOVED && (release_keep_early(w, peer, request) || pass_on(w, peer, request)))
 		return;
 	if (code == ERROR_NONE) {
@@ -188,7 +198,7 @@ void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct
 	const char *key;
 	struct bytes text;
 
-	if (a->mail >= w->config->actors.mailbox) {
+	if (a->mail >= w->config->actors.mailbox || !room_for_mail(message_size(&request))) {
 		log_warnx("a full mailbox drops its actor's own message", F_BYTES("address", actor_address(a)),
 		          F_BYTES("method", method));
 		return;

@@ -14,7 +14,9 @@
 #include "worker/actor/mailbox.h"
 #include "worker/actor/query.h"
 #include "worker/actor/release.h"
+#include "worker/actor/room.h"
 #include "worker/actor/run.h"
+#include "worker/actor/sandbox/sandbox.h"
 #include "worker/actor/schedule.h"
 #include "worker/actor/subscription.h"
 #include "worker/child.h"
@@ -181,6 +183,18 @@ static void on_clock(struct ev_loop *loop, struct ev_timer *watcher, int events)
 
 /* --- control messages --- */
 
+/* Every descriptor and timer that is not received later has been made by now. */
+static void enter_sandbox(struct child *c)
+{
+	struct buffer why = { 0 };
+
+	if (sandbox_enter(&c->config, &worker.sandbox, &why) < 0) {
+		buffer_append(&why, "", 1);
+		child_fail(c, EX_CONFIG, buffer_bytes(&why).data);
+	}
+	buffer_fini(&why);
+}
+
 static void on_hello(struct child *c, const struct control_hello *m)
 {
 	struct worker *w = &worker;
@@ -188,7 +202,6 @@ static void on_hello(struct child *c, const struct control_hello *m)
 		.turn_budget = c->config.actors.turn_budget,
 		.turn_memory = c->config.actors.turn_memory,
 		.class_memory = c->config.actors.class_memory,
-		.total_memory = c->config.workers.memory,
 	};
 
 	w->index = c->index;
@@ -197,10 +210,13 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	w->gateway_count = m->gateways;
 	for (uint16_t i = 0; i < WORKER_GATEWAYS_MAX; i++)
 		w->gateways[i] = (struct peer){ .worker = w, .index = i };
+	room_init(c->config.workers.memory);
 	worker_init(w);
 	storage_init(&w->storage, w);
 	if (m->gateways > WORKER_GATEWAYS_MAX || lua_host_init(&limits) != 0)
 		child_fail(c, EX_SOFTWARE, "the Lua host cannot start");
+	else
+		enter_sandbox(c);
 }
 
 static void on_scoreboard(struct child *c, int take_fd)
@@ -348,5 +364,6 @@ int main(void)
 	worker_fini(w);
 	lua_host_fini();
 	child_fini(&child);
+	free(w->sandbox);
 	return r;
 }

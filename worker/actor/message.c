@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "proto/msgpack.h"
+#include "worker/actor/room.h"
 
 static struct bytes copy(char **at, struct bytes from)
 {
@@ -15,15 +16,21 @@ static struct bytes copy(char **at, struct bytes from)
 	return to;
 }
 
+size_t message_size(const struct ipc_request *request)
+{
+	return ROOM_OF_BLOCK(sizeof(struct message) + request->address.len + request->caller.len +
+	                     request->chain.len + request->members.len + request->payload.len);
+}
+
 struct message *message_new(struct actor *actor, const struct ipc_request *request, uint16_t peer)
 {
-	size_t size = request->address.len + request->caller.len + request->chain.len +
-	              request->members.len + request->payload.len;
-	struct message *m = malloc(sizeof(*m) + size);
+	size_t size = message_size(request);
+	struct message *m = malloc(size);
 	char *at;
 
 	if (m == NULL)
 		return NULL;
+	room_take(size);
 	*m = (struct message){ .actor = actor, .request = *request, .peer = peer };
 	at = (char *)(m + 1);
 	m->request.address = copy(&at, request->address);
@@ -36,6 +43,8 @@ struct message *message_new(struct actor *actor, const struct ipc_request *reque
 
 void message_free(struct message *m)
 {
+	if (m)
+		room_give(message_size(&m->request));
 	free(m);
 }
 

@@ -32,7 +32,10 @@ TAILQ_HEAD(message_list, message);
 /* Copies what the request's slices point to. NULL where there is no memory: a peer
  * sizes this. */
 struct message *message_new(struct actor *actor, const struct ipc_request *request, uint16_t peer);
+/* Accepts NULL. */
 void message_free(struct message *m);
+/* Bytes it takes of the worker's room. */
+size_t message_size(const struct ipc_request *request);
 
 /* The method of a CALL or TELL, the members of the others: as text for logs. */
 struct bytes message_method(const struct ipc_request *request);

@@ -6,6 +6,7 @@
 
 #include "proto/msgpack.h"
 #include "worker/actor/host.h"
+#include "worker/actor/room.h"
 
 #define ROWS_BYTES 32768 /* of one packet, about */
 
@@ -73,11 +74,11 @@ static uint64_t watchers(const struct actor *a)
 static void answer_status(struct answer *answer, struct bytes argument)
 {
 	const struct worker *w = answer->worker;
-	struct buffer *out = row(answer, 12);
+	struct buffer *out = row(answer, 13);
 
 	(void)argument;
 	number(out, "actors", w->resident);
-	number(out, "memory", lua_host_memory());
+	number(out, "memory", room_used());
 	number(out, "classes", w->catalog.count);
 	number(out, "bundle", w->catalog.serial);
 	number(out, "turns", w->counters.turns);
@@ -88,6 +89,7 @@ static void answer_status(struct answer *answer, struct bytes argument)
 	number(out, "activations", w->counters.activations);
 	number(out, "passivations", w->counters.passivations);
 	number(out, "commits_under_way", w->storage.count);
+	text(out, "sandbox", bytes_of(w->sandbox ? w->sandbox : ""));
 }
 
 static void answer_actors(struct answer *answer, struct bytes argument)

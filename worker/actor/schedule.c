@@ -6,6 +6,7 @@
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/release.h"
+#include "worker/actor/room.h"
 #include "worker/actor/run.h"
 #include "worker/actor/shelf.h"
 #include "worker/actor/subscription.h"
@@ -145,7 +146,7 @@ static void take_mail(struct worker *w, struct actor *a)
 /* More would only pile up: commits under way, or replies that a gateway does not take. */
 static bool is_held_up(const struct worker *w, bool bulk)
 {
-	if (storage_full(&w->storage))
+	if (storage_full(&w->storage) || (w->storage.count > 0 && !room_for(0)))
 		return true;
 	for (uint32_t i = 0; i < w->gateway_count; i++) {
 		const struct link *link = w->gateways[i].link;

@@ -2,6 +2,7 @@
 #include "worker/actor/shelf.h"
 
 #include "common/clock.h"
+#include "worker/actor/room.h"
 #include "worker/actor/wake.h"
 #include "worker/actor/worker.h"
 
@@ -41,12 +42,11 @@ static bool may_sleep(const struct actor *a)
 	       a->class->durability != CLASS_NONE;
 }
 
-bool shelf_make_room(struct worker *w)
+/* The first that may go, goes. */
+static bool evict(struct worker *w)
 {
 	struct actor *a = TAILQ_FIRST(&w->recent);
 
-	if (w->resident < w->config->actors.resident)
-		return true;
 	for (unsigned i = 0; a && i < SHELF_CANDIDATES; i++, a = TAILQ_NEXT(a, recent)) {
 		if (!may_sleep(a))
 			continue;
@@ -54,6 +54,17 @@ bool shelf_make_room(struct worker *w)
 		return true;
 	}
 	return false;
+}
+
+bool shelf_make_room(struct worker *w)
+{
+	return w->resident < w->config->actors.resident || evict(w);
+}
+
+void shelf_relieve(struct worker *w, size_t n)
+{
+	while (!room_for_mail(n) && evict(w))
+		;
 }
 
 void shelf_sweep(struct worker *w)

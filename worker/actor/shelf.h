@@ -15,6 +15,9 @@ void shelf_touch(struct worker *w, struct actor *a);
  * kept by alarms or watches of its own, or lives in memory only. */
 bool shelf_make_room(struct worker *w);
 
+/* Passivates idle ones, least recently used first, until n bytes of mail have room. */
+void shelf_relieve(struct worker *w, size_t n);
+
 /* Passivates those unused since [actors] idle. */
 void shelf_sweep(struct worker *w);
 

@@ -9,6 +9,7 @@
 #include "proto/msgpack.h"
 #include "worker/actor/alarm.h"
 #include "worker/actor/outbox.h"
+#include "worker/actor/room.h"
 #include "worker/actor/subscription.h"
 #include "worker/actor/worker.h"
 
@@ -84,6 +85,11 @@ int step_assign(struct actor *a, uint32_t index, struct value *take, size_t limi
 	if (bytes > limit && bytes > a->bytes) {
 		value_fini(take);
 		return -EDQUOT;
+	}
+	/* take is counted already; what shrinks may always be assigned. */
+	if (!room_for(0) && bytes > a->bytes) {
+		value_fini(take);
+		return -ENOMEM;
 	}
 	if (find_undo(step_open(a), index))
 		value_fini(&slot->value);

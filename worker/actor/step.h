@@ -23,7 +23,7 @@ struct step {
 struct step *step_open(struct actor *a);
 
 /* Assigns a property within the open step; take is consumed. An equal value changes
- * nothing. -EDQUOT over limit bytes; -EDOM, -ENOMEM. */
+ * nothing. -EDQUOT over limit bytes; -ENOMEM where the worker has no room; -EDOM. */
 int step_assign(struct actor *a, uint32_t index, struct value *take, size_t limit);
 
 /* The property as of the last step that ended. */

@@ -9,6 +9,7 @@
 #include "proto/ipc.h"
 #include "worker/actor/outbox.h"
 #include "worker/actor/record.h"
+#include "worker/actor/room.h"
 #include "worker/actor/step.h"
 #include "worker/actor/wake.h"
 #include "worker/actor/worker.h"
@@ -29,6 +30,7 @@ static void batch_free(struct batch *b)
 {
 	if (b == NULL)
 		return;
+	room_give(b->room);
 	buffer_fini(&b->entries);
 	buffer_fini(&b->frames);
 	free(b->actors);
@@ -164,6 +166,9 @@ void storage_flush(struct storage *s)
 	s->open = NULL;
 	b->seq = s->next_seq++;
 	encode(s, b);
+	/* The entries twice: they are on the link as well. */
+	b->room = 2 * buffer_length(&b->entries) + buffer_length(&b->frames);
+	room_take(b->room);
 	TAILQ_INSERT_TAIL(&s->under_way, b, next);
 	s->count++;
 	if (s->link)

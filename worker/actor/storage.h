@@ -19,6 +19,7 @@ struct batch {
 	struct actor **actors; /* each once */
 	size_t count, capacity;
 	size_t bytes;          /* of the actors' properties */
+	size_t room;           /* bytes of entries and frames that are counted (room.h) */
 	struct buffer entries; /* encoded, kept until they are acknowledged */
 	struct buffer frames;  /* outputs that wait (outbox.h) */
 	bool again;            /* a former store may have committed it */

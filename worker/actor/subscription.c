@@ -9,6 +9,7 @@
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/outbox.h"
+#include "worker/actor/room.h"
 #include "worker/actor/step.h"
 #include "worker/actor/worker.h"
 
@@ -48,6 +49,12 @@ static void ask(struct worker *w, const struct subscription *s, struct watch *wa
 	buffer_fini(&members);
 }
 
+static size_t size_of(const struct watch *watch)
+{
+	return ROOM_OF_BLOCK(sizeof(*watch)) + ROOM_OF_BLOCK(strlen(watch->property)) +
+	       ROOM_OF_BLOCK(strlen(watch->method));
+}
+
 void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
                         struct bytes property, struct bytes method)
 {
@@ -66,6 +73,7 @@ void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
 		.property = memory_copy(property.data, property.len),
 		.method = memory_copy(method.data, method.len),
 	};
+	room_take(size_of(watch));
 	s->watches = watch;
 	a->subscriptions++;
 	ask(w, s, watch, &step->requests);
@@ -98,6 +106,7 @@ static void remove_watch(struct worker *w, struct subscription *s, struct watch 
 	watch->watcher->subscriptions--;
 	if (watch->rid)
 		call_forget(w, watch->rid);
+	room_give(size_of(watch));
 	free(watch->property);
 	free(watch->method);
 	free(watch);

@@ -7,6 +7,7 @@
 #include "worker/actor/alarm.h"
 #include "worker/actor/call.h"
 #include "worker/actor/outbox.h"
+#include "worker/actor/room.h"
 #include "worker/actor/run.h"
 #include "worker/actor/step.h"
 #include "worker/actor/subscription.h"
@@ -36,6 +37,12 @@ static enum error_code bad(const char **ret_why, const char *why)
 {
 	*ret_why = why;
 	return ERROR_BAD_ARG;
+}
+
+static enum error_code out_of_room(const char **ret_why)
+{
+	*ret_why = "the worker has no memory left ([workers] memory)";
+	return ERROR_BUSY;
 }
 
 /* Address, member and call chain, checked before anything is sent. */
@@ -166,6 +173,8 @@ enum error_code turn_watch(struct turn *t, struct bytes address, struct bytes pr
 		return bad(ret_why, "a private property cannot be watched");
 	if (!t->class->ops->has_method(t->class, method))
 		return bad(ret_why, "no such method to tell the changes to");
+	if (!room_for(0))
+		return out_of_room(ret_why);
 	subscription_begin(worker_self, t->actor, address, property, method);
 	return ERROR_NONE;
 }
@@ -175,6 +184,8 @@ enum error_code turn_timer(struct turn *t, uint64_t ms, bool every, struct bytes
 {
 	if (!t->class->ops->has_method(t->class, method))
 		return bad(ret_why, "no such method to call then");
+	if (!room_for(arguments.len))
+		return out_of_room(ret_why);
 	if (every && ms == 0)
 		ms = 1;
 	*ret_id = alarm_begin(worker_self, t->actor, ms, every, method, arguments);

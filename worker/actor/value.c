@@ -6,11 +6,14 @@
 #include <string.h>
 
 #include "proto/msgpack.h"
+#include "worker/actor/room.h"
 
 void value_fini(struct value *v)
 {
-	if (v->type == VALUE_PACKED)
+	if (v->type == VALUE_PACKED) {
+		room_give(ROOM_OF_BLOCK(v->len));
 		free(v->packed);
+	}
 	*v = (struct value){ 0 };
 }
 
@@ -20,6 +23,7 @@ static int pack_copy(struct bytes msgpack, struct value *ret)
 
 	if (copy == NULL)
 		return -ENOMEM;
+	room_take(ROOM_OF_BLOCK(msgpack.len));
 	memcpy(copy, msgpack.data, msgpack.len);
 	*ret = (struct value){ .type = VALUE_PACKED, .len = (uint32_t)msgpack.len, .packed = copy };
 	return 0;

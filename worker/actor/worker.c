@@ -5,14 +5,31 @@
 
 #include "common/clock.h"
 #include "worker/actor/call.h"
+#include "worker/actor/host.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/release.h"
+#include "worker/actor/room.h"
 #include "worker/actor/shelf.h"
 #include "worker/actor/wake.h"
 
+#define COLLECT_REST 10       /* times as long as it took, until it is done again */
+#define COLLECT_LEAST_MS 1000
 #define HOUSEKEEPING_MS 500 /* changes of ASYNC actors are stored within a second */
 
 struct worker *worker_self;
+
+/* A worker without room: idle actors go, and then garbage, which nobody else may collect where
+ * mail is refused and no turn runs. To collect all of it may take long, and not help. */
+static void relieve(struct worker *w)
+{
+	uint64_t now = clock_now_ms();
+
+	shelf_relieve(w, 0);
+	if (room_for_mail(0) || now < w->collect_at)
+		return;
+	lua_host_collect();
+	w->collect_at = clock_now_ms() + COLLECT_REST * (clock_now_ms() - now) + COLLECT_LEAST_MS;
+}
 
 static void on_housekeeping(struct timer *timer)
 {
@@ -20,6 +37,7 @@ static void on_housekeeping(struct timer *timer)
 
 	storage_save_later_ones(&w->storage);
 	shelf_sweep(w);
+	relieve(w);
 	timer_set(&w->timers, timer, clock_now_ms() + HOUSEKEEPING_MS, on_housekeeping);
 }
 

@@ -79,8 +79,10 @@ struct worker {
 	struct timer housekeeping;
 	struct counters counters;
 	uint64_t prompt_at;         /* when a client last asked for something that is no bulk, ms */
+	uint64_t collect_at;        /* ms: no collection of all garbage before */
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
 	bool draining;
+	char *sandbox;              /* what is in force of it, in words; NULL: not yet known */
 
 	struct ev_check waker;      /* reads the clock when the loop wakes */
 	struct ev_prepare runner;   /* runs turns before the loop sleeps */

@@ -5,6 +5,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
+#include "worker/actor/room.h"
+
 static int begin(void **state)
 {
 	(void)state;
@@ -158,6 +161,39 @@ static void test_the_budget_spans_the_waits_of_a_turn(void **state)
 	assert_in_range(waits, 5, 30);
 }
 
+/* Whatever fills the worker: the turn that would go beyond it fails, its class lives. */
+static void test_the_workers_memory_bounds_turns(void **state)
+{
+	uint64_t began;
+
+	(void)state;
+	world_load("local C = stage.class 'things.{id}'\n"
+	           "function C:take(kilobytes) local t = {} for i = 1, kilobytes do t[i] = ('x'):rep(1000) .. i end return #t end return C");
+	room_init(room_used() + (2 << 20));
+	assert_string_equal(world_call("take", "[1000]"), "1000");
+	assert_string_equal(world_call("take", "[4000]"), failed);
+	assert_true(room_used() < lua_host_memory() + 100000);
+	room_init(room_used() + (8 << 20));
+	for (began = clock_now_ms(); strcmp(world_call("take", "[4000]"), "4000") != 0;)
+		assert_true(clock_now_ms() < began + 5000); /* a full class rests for a second */
+	room_init(0);
+}
+
+/* Where no turn runs any more, the worker collects what the turns have left. */
+static void test_garbage_of_all_classes_can_be_collected(void **state)
+{
+	size_t before;
+
+	(void)state;
+	world_load("local C = stage.class 'things.{id}'\n"
+	           "function C:litter() local t = {} for i = 1, 3000 do t[i] = ('x'):rep(1000) .. i end end return C");
+	before = lua_host_memory();
+	assert_string_equal(world_call("litter", "[]"), "null");
+	assert_true(lua_host_memory() > before + 2000000);
+	lua_host_collect();
+	assert_true(lua_host_memory() < before + 100000);
+}
+
 static void test_one_block_too_large_can_be_caught(void **state)
 {
 	(void)state;
@@ -241,6 +277,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_class_that_keeps_everything, begin, end),
 		cmocka_unit_test_setup_teardown(test_many_waiting_turns_end_quickly, begin, end),
 		cmocka_unit_test_setup_teardown(test_the_budget_spans_the_waits_of_a_turn, begin, end),
+		cmocka_unit_test_setup_teardown(test_the_workers_memory_bounds_turns, begin, end),
+		cmocka_unit_test_setup_teardown(test_garbage_of_all_classes_can_be_collected, begin, end),
 		cmocka_unit_test_setup_teardown(test_one_block_too_large_can_be_caught, begin, end),
 		cmocka_unit_test_setup_teardown(test_arguments_and_results_are_bounded, begin, end),
 		cmocka_unit_test_setup_teardown(test_a_step_cannot_ask_for_everything, begin, end),

@@ -12,7 +12,7 @@
 #define ACTORS_MAX 64
 
 const struct host_limits world_limits = {
-	.turn_memory = 8 << 20, .class_memory = 64 << 20, .total_memory = 256 << 20,
+	.turn_memory = 8 << 20, .class_memory = 64 << 20,
 };
 
 static struct {

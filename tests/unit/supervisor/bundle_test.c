@@ -89,6 +89,26 @@ static void nobody_can_change_it_afterwards(void **state)
 	bundle_fini(&b);
 }
 
+static void links_stay_below_the_directory(void **state)
+{
+	struct bundle b = { 0 };
+	char text[1024];
+
+	scratch_write(*state, "classes/real/a.lua", "one");
+	scratch_write(*state, "secret.lua", "no class");
+	assert_int_equal(symlink("real/a.lua", scratch_path(*state, "classes/b.lua")), 0);
+	assert_int_equal(read_small(scratch_path(*state, "classes"), &b, text), 0);
+	read_back(&b, text);
+	assert_string_equal(text, "b.lua=one;real/a.lua=one;");
+	bundle_fini(&b);
+	assert_int_equal(symlink("../secret.lua", scratch_path(*state, "classes/c.lua")), 0);
+	assert_int_equal(symlink("/etc/passwd", scratch_path(*state, "classes/real/d.lua")), 0);
+	assert_int_equal(symlink("/etc", scratch_path(*state, "classes/etc")), 0); /* a folder is none */
+	assert_int_equal(read_small(scratch_path(*state, "classes"), &b, text), -EINVAL);
+	assert_string_equal(text, "c.lua: a link that leads out of the class directory\n"
+	                          "real/d.lua: a link that leads out of the class directory\n");
+}
+
 static void no_directory_is_told_apart_from_an_empty_one(void **state)
 {
 	struct bundle b = { 0 };
@@ -141,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(lua_files_are_taken_in_order_of_their_names),
 		TEST(nobody_can_change_it_afterwards),
+		TEST(links_stay_below_the_directory),
 		TEST(no_directory_is_told_apart_from_an_empty_one),
 		TEST(all_problems_are_told_at_once),
 		TEST(number_and_size_of_files_are_bounded),

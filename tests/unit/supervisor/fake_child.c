@@ -2,7 +2,7 @@
  * takes its role from HELLO; FAKE_CHILD names faults, comma-separated: `deaf:actor/0`
  * (its first incarnation answers no PING), `mute:actor/0` (no QUERY), `stubborn:store`
  * (no DRAIN), `crash:gateway/0` (ends right after HELLO, always), `relapse:actor/0` (the
- * same, but its first incarnation), `refuse:store`. */
+ * same, but its first incarnation), `refuse:store`, `bare:actor/1` (its sandbox is off). */
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -217,12 +217,13 @@ static void on_query(struct bytes message)
 		msgpack_write_array(&rows, 0);
 	} else {
 		msgpack_write_array(&rows, 1);
-		msgpack_write_map(&rows, 5);
+		msgpack_write_map(&rows, 6);
 		write_pair(&rows, "address", address, 0);
 		write_pair(&rows, "class", class, 0);
 		write_pair(&rows, "epoch", NULL, self.epoch);
 		write_pair(&rows, "actors", NULL, living_peers());
 		write_pair(&rows, "sessions", NULL, 3);
+		write_pair(&rows, "sandbox", has_fault("bare") ? "off" : "full: all", 0);
 	}
 	answer.rows = buffer_bytes(&rows);
 	control_encode_rows(&out, &answer);

@@ -332,7 +332,19 @@ static void commands_end_with_one_line_each_and_in_order(void **state)
 	answer = node_ask(&s, "status fmt=json\n");
 	assert_non_null(strstr(answer, "\"listeners\":{\"client\":\"127.0.0.1:"));
 	assert_non_null(strstr(answer, "\"sessions\":3"));
-	assert_non_null(strstr(answer, "\"sandbox\":\"not in this version\""));
+	assert_non_null(strstr(answer, "\"sandbox\":\"full: all\""));
+	assert_int_equal(node_end(&s), 0);
+}
+
+static void status_says_where_sandboxes_differ(void **state)
+{
+	struct node_server s;
+	const char *answer;
+
+	node_start(&s, *state, TWO_BY_TWO, "bare:actor/1");
+	node_await(&s, "stage is ready");
+	answer = node_ask(&s, "status fmt=json\n");
+	assert_non_null(strstr(answer, "\"sandbox\":\"differs: actor/0 full: all | actor/1 off\""));
 	assert_int_equal(node_end(&s), 0);
 }
 
@@ -442,6 +454,7 @@ int main(void)
 		TEST(who_does_not_drain_is_killed_by_the_second_signal),
 		TEST(reload_is_all_or_nothing),
 		TEST(commands_end_with_one_line_each_and_in_order),
+		TEST(status_says_where_sandboxes_differ),
 		TEST(a_child_that_does_not_answer_makes_it_partial),
 		TEST(a_directory_has_one_server_only),
 		TEST(shards_are_fixed_when_the_state_is_made),

@@ -115,6 +115,10 @@ size_t lua_host_memory(void)
 	return 0;
 }
 
+void lua_host_collect(void)
+{
+}
+
 /* --- life --- */
 
 void core_init(void)

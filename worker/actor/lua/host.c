@@ -23,6 +23,11 @@ size_t lua_host_memory(void)
 	return lua_class_total();
 }
 
+void lua_host_collect(void)
+{
+	lua_class_collect();
+}
+
 const struct host_ops lua_host_ops = {
 	.name = "lua",
 	.load = load_bundle,

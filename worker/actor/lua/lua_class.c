@@ -7,8 +7,10 @@
 #include "common/memory.h"
 #include "worker/actor/lua/preempt.h"
 #include "worker/actor/lua/sandbox.h"
+#include "worker/actor/room.h"
 
 static size_t total;
+static LIST_HEAD(, lua_class) classes = LIST_HEAD_INITIALIZER(classes);
 static char class_key; /* its address is the registry's key */
 
 struct lua_run *lua_run_now;
@@ -29,7 +31,7 @@ static bool within_bounds(struct lua_heap *h, size_t n, size_t block)
 		return true;
 	if (h->refusals > 0)
 		room -= room / 16;
-	h->crowded = h->used + n > room || (lua_limits.total_memory && total + n > lua_limits.total_memory);
+	h->crowded = h->used + n > room || !room_for(n);
 	return !h->crowded && block <= LUA_CLASS_BLOCK &&
 	       h->used + n + h->run_net <= h->run_base + lua_limits.turn_memory;
 }
@@ -57,6 +59,7 @@ static void *allocate(void *at, void *old, size_t old_size, size_t size)
 	if (size == 0) {
 		h->used -= old_size;
 		total -= old_size;
+		room_give(old_size);
 		free(old);
 		return NULL;
 	}
@@ -70,6 +73,8 @@ static void *allocate(void *at, void *old, size_t old_size, size_t size)
 		return NULL;
 	h->used += size - old_size;
 	total += size - old_size;
+	room_take(size);
+	room_give(old_size);
 	return new;
 }
 
@@ -124,7 +129,16 @@ struct lua_class *lua_class_new(struct lua_sources *sources)
 	lua_rawsetp(c->state, LUA_REGISTRYINDEX, &class_key);
 	if (lua_class_protect(c->state, open_state, NULL) != LUA_OK)
 		panic(c->state);
+	LIST_INSERT_HEAD(&classes, c, next);
 	return c;
+}
+
+void lua_class_collect(void)
+{
+	struct lua_class *c;
+
+	LIST_FOREACH (c, &classes, next)
+		lua_gc(c->state, LUA_GCCOLLECT);
 }
 
 void lua_class_release_sources(struct lua_sources *s)
@@ -143,6 +157,7 @@ void lua_class_free(struct lua_class *c)
 {
 	if (c == NULL)
 		return;
+	LIST_REMOVE(c, next);
 	lua_close(c->state);
 	lua_class_release_sources(c->sources);
 	free(c);

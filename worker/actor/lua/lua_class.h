@@ -4,6 +4,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <sys/queue.h>
 
 #include "worker/actor/host.h"
 #include "worker/actor/turn.h"
@@ -35,6 +36,7 @@ struct lua_heap {
 
 /* Hangs at class->host. */
 struct lua_class {
+	LIST_ENTRY(lua_class) next;
 	struct class *class;
 	lua_State *state;
 	struct lua_heap heap;
@@ -94,6 +96,9 @@ bool lua_class_is_crowded(const struct lua_class *c);
 
 /* Bytes of all states. */
 size_t lua_class_total(void);
+
+/* Collects the garbage of all states, which takes as long as it takes; between runs. */
+void lua_class_collect(void);
 
 /* Protected: calls f(L, argument on the stack as light userdata) with no bounds. LUA_OK or
  * the error is on top of the stack. */

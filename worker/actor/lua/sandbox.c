@@ -5,6 +5,7 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "worker/actor/lua/address.h"
 #include "worker/actor/lua/api.h"
 #include "worker/actor/lua/convert.h"
 #include "worker/actor/lua/coroutine.h"
@@ -260,6 +261,7 @@ void sandbox_open(lua_State *L)
 	guard(L, "table", "concat", guarded_concat);
 	guard(L, "table", "unpack", guarded_unpack);
 	guard(L, "string", "rep", guarded_rep);
+	address_open(L);
 	if (prelude_open(L) != LUA_OK)
 		lua_error(L);
 	coroutine_open(L);

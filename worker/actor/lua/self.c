@@ -169,6 +169,8 @@ static int on_newindex(lua_State *L)
 		return luaL_error(L, "property '%s' takes reals as its default does, and none is this number", name);
 	if (r == -EDQUOT)
 		return luaL_error(L, "property '%s': the actor's properties would take more than [actors] stored", name);
+	if (r == -ENOMEM)
+		return luaL_error(L, "property '%s' cannot be assigned: the worker has no memory left ([workers] memory)", name);
 	if (r < 0)
 		return luaL_error(L, "property '%s' cannot be assigned: %s", name, strerror(-r));
 	return 0;

@@ -8,7 +8,7 @@ function C:run()
   assert(not pcall(function() return #self end))
   assert(not pcall(function() return self() end))
   assert(not pcall(function() return stage.null.n end))
-  assert(string.format("%p", self) ~= nil)
+  assert(not pcall(string.format, "%p", self))
   assert(self ~= stage.null and self == self)
   return "held"
 end
