@@ -58,8 +58,8 @@ static unsigned frame_type(const unsigned char *data, size_t size)
 
 static bool fits(const struct inject_row *row, bool after, const char *call, const void *data, size_t size)
 {
-	return row->armed && row->after == after && size >= row->least && strcmp(row->call, call) == 0 &&
-	       is_us(row->program) && (row->frame == 0 || frame_type(data, size) == row->frame);
+	return row->armed && row->after == after && size >= row->least && size <= row->most &&
+	       strcmp(row->call, call) == 0 && is_us(row->program) && (row->frame == 0 || frame_type(data, size) == row->frame);
 }
 
 static void signal_self(int number)

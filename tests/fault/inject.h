@@ -29,11 +29,13 @@ struct inject_row {
 	uint32_t after;         /* 0: before the call is made, 1: once it has been */
 	uint32_t action, value;
 	uint32_t frame;         /* only data that begins with a frame of this type (proto/ipc.h); 0: any */
-	uint32_t least;         /* only calls of so many bytes or more */
+	uint32_t least, most;   /* only calls of so many bytes */
 	char program[32];       /* argv[0], with or without its number: `stage-actor`, `stage-actor/1` */
 	char call[16];          /* `fdatasync` */
-	char rest[36];
+	char rest[32];
 };
+
+_Static_assert(sizeof(struct inject_row) == 128, "inject.py counts on it");
 
 struct inject_page {
 	_Atomic uint32_t any; /* 0: no row is armed */

@@ -31,6 +31,7 @@ class Point:
     when: int
     frame: int = ANY
     least: int = 0                  # bytes
+    most: int = 0xffffffff
 
 
 # A place in a program's life, by what it is about to do or has just done there.
@@ -124,8 +125,8 @@ class Faults:
         fault = Fault(self.page, self.next % ROWS)
         self.next += 1
         fault.disarm()
-        struct.pack_into("<10I32s16s", self.page, fault.at + 4, 0, 0, 0, nth, every, point.when, action, value,
-                         point.frame, point.least, (program or point.program).encode(), point.call.encode())
+        struct.pack_into("<11I32s16s", self.page, fault.at + 4, 0, 0, 0, nth, every, point.when, action, value,
+                         point.frame, point.least, point.most, (program or point.program).encode(), point.call.encode())
         struct.pack_into("<I", self.page, 0, 1)
         struct.pack_into("<I", self.page, fault.at, 1)
         return fault
