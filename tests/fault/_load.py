@@ -26,6 +26,7 @@ class Player(threading.Thread):
         self.load, self.name_ = load, name
         self.client = None
         self.expect_end = False
+        self.move_to = 0                  # the gateway process that it shall connect to, once
         self.still = threading.Event()    # nothing of it is in flight
         self.sessions_lost = self.answers = 0
         self.pause = 0.0                  # the longest wait for an answer since it was last set to 0
@@ -35,11 +36,12 @@ class Player(threading.Thread):
     def run(self):
         while not self.load.over:
             try:
-                self.client = Client(self.load.port)
-                self.client.line(PATIENCE)
+                self.connect()
                 self.begin()
-                while not self.load.over:
+                while not self.load.over and not self.move_to:
                     self.play()
+                if self.move_to:
+                    self.end()
             except (Closed, ConnectionError, OSError) as end:
                 self.sessions_lost += not self.expect_end
                 if not self.expect_end:
@@ -51,6 +53,16 @@ class Player(threading.Thread):
                 self.end()
         if self.client:
             self.client.close()
+
+    def connect(self):
+        """Whichever gateway is first accepts: who shall be at a certain one tries until it is."""
+        for _ in range(1000 if self.move_to else 1):
+            self.client = Client(self.load.port)
+            self.client.line(PATIENCE)
+            if self.move_to in (0, self.load.gateway_of([self])[self]):
+                break
+            self.client.close()
+        self.move_to = 0
 
     def local_port(self):
         return self.client.socket.getsockname()[1]
@@ -233,7 +245,7 @@ class Load:
 
     def wait_go(self, player):
         with self.condition:
-            self.condition.wait_for(lambda: self.go or self.over or player.expect_end)
+            self.condition.wait_for(lambda: self.go or self.over or player.expect_end or player.move_to)
 
     def acknowledged(self):
         return sum(owner.writer.acknowledged for owner in self.owners)
@@ -294,7 +306,7 @@ class Load:
         client.close()
         return gaps
 
-    def gateway_of(self):
+    def gateway_of(self, players):
         """player -> process that has its connection, by the kernel's tables."""
         inodes, holders = {}, {}
         with open("/proc/net/tcp", encoding="utf-8") as table:
@@ -311,9 +323,22 @@ class Load:
                     continue
                 if name.startswith("socket:["):
                     holders[name[8:-1]] = pid
-        return {player: holders.get(inodes.get(player.local_port())) for player in self.players}
+        return {player: holders.get(inodes.get(player.local_port())) for player in players}
 
     def expect_end_of(self, pid):
-        """Those connected through that gateway will lose their connection."""
-        for player, gateway in self.gateway_of().items():
+        """Those connected through that gateway will lose their connection: how many, how many not."""
+        for player, gateway in self.gateway_of(self.players).items():
             player.expect_end = gateway == pid
+        warned = sum(player.expect_end for player in self.players)
+        return warned, len(self.players) - warned
+
+    def spread(self):
+        """While all stand still: both gateways get connections, so that one can lose its own."""
+        pids, found = self.server.pids("gateway"), self.gateway_of(self.players)
+        with self.condition:
+            for number, player in enumerate(self.players):
+                if found[player] != pids[number % len(pids)]:
+                    player.move_to = pids[number % len(pids)]
+            self.condition.notify_all()
+        self._until(lambda: not any(p.move_to for p in self.players), "connections cannot be spread")
+        self._until(lambda: all(p.still.is_set() for p in self.owners + self.readers), "an answer is missing")

@@ -31,7 +31,7 @@ NAMES = ["ann", "bob", "cat", "dan"]
 SETTINGS = {
     "workers.actors": "2", "workers.gateways": "2", "workers.hang_timeout": "1s",
     # So that the pauses are those of one fault each, and no slot is given up.
-    "workers.restart_intensity": "1000000", "workers.restart_period": "1s",
+    "workers.restart_intensity": "1000000", "workers.restart_period": "50ms",
     "client.timeout": "30s", "node.log_level": "info",
 }
 
@@ -84,7 +84,8 @@ class Totals:
         "sessions lost", "acknowledged changes lost", "changes made twice", "half steps", "stale reads",
         "replies missing", "replies doubled", "untrue error codes", "watch gaps", "other processes ended"), 0))
     told: dict = field(default_factory=lambda: dict.fromkeys((
-        "acknowledged changes", "reads and watches answered", "answered `crashed`", "of them done after all"), 0))
+        "acknowledged changes", "reads and watches answered", "answered `crashed`", "of them done after all",
+        "sessions ended with their gateway", "sessions kept meanwhile"), 0))
     pauses: dict = field(default_factory=dict)      # row -> seconds
     quiet: list = field(default_factory=list)       # the same clients, just before each fault
 
@@ -139,7 +140,9 @@ class Campaign:
 
     def spare_own_session(self, pid):
         """Our clients of that gateway are warned; the traps' one connects again."""
-        self.load.expect_end_of(pid)
+        ended, kept = self.load.expect_end_of(pid)
+        self.totals.told["sessions ended with their gateway"] += ended
+        self.totals.told["sessions kept meanwhile"] += kept
         self.client.close()
         self.client = None
 
@@ -177,6 +180,8 @@ class Campaign:
             self.client = Client(self.server.port)
             self.client.line()
         self.judge(row)
+        if row.role == "gateway":
+            load.spread()
         load.go_on()
 
     def until_ready(self, row, before, patience=30):
@@ -227,6 +232,10 @@ class Campaign:
 
     def run(self, rounds):
         self.load.start()
+        self.load.until_acknowledged(1)
+        self.load.stand_still()
+        self.load.spread()
+        self.load.go_on()
         for self.number in range(1, rounds + 1):
             self.play(ROWS[(self.number - 1) % len(ROWS)])
         self.load.stop()
