@@ -49,7 +49,8 @@ void mailbox_wake(struct worker *w, struct actor *a)
 	if (!may_take(a))
 		return;
 	a->is_ready = true;
-	TAILQ_INSERT_TAIL(&w->ready, a, ready);
+	a->queue = a->is_slow ? &w->slow : &w->ready;
+	TAILQ_INSERT_TAIL(a->queue, a, ready);
 }
 
 static void enqueue(struct worker *w, struct actor *a, struct message *m)

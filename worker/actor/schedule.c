@@ -107,7 +107,7 @@ static void take_mail(struct worker *w, struct actor *a)
 {
 	struct message *m;
 
-	TAILQ_REMOVE(&w->ready, a, ready);
+	TAILQ_REMOVE(a->queue, a, ready);
 	a->is_ready = false;
 	if (a->state == ACTOR_ACTIVE && a->class->retired && a->turn_count == 0) {
 		wake_reclass(w, a);
@@ -155,15 +155,24 @@ static void take_all_mail(struct worker *w)
 	} while (buffer_length(&w->loopback) > 0 && w->now_ns < end);
 }
 
+/* One slice only, of those by turns that may be long: beside them a new message waits for one. */
+static void run_one_long(struct worker *w)
+{
+	struct turn_private *t = TAILQ_FIRST(&w->preempted);
+	struct actor *a = is_held_up(w) ? NULL : TAILQ_FIRST(&w->slow);
+
+	w->slow_next = !w->slow_next;
+	if (a && (w->slow_next || t == NULL))
+		take_mail(w, a);
+	else if (t)
+		run_slice(w, t);
+}
+
 bool schedule_run(struct worker *w)
 {
-	struct turn_private *t;
-
 	take_all_mail(w);
-	/* One slice only: beside endless loops a new message waits for one of them. */
-	if ((t = TAILQ_FIRST(&w->preempted)) != NULL)
-		run_slice(w, t);
+	run_one_long(w);
 	storage_flush(&w->storage);
 	return buffer_length(&w->loopback) > 0 || !TAILQ_EMPTY(&w->preempted) ||
-	       (!TAILQ_EMPTY(&w->ready) && !is_held_up(w));
+	       ((!TAILQ_EMPTY(&w->ready) || !TAILQ_EMPTY(&w->slow)) && !is_held_up(w));
 }

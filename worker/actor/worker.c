@@ -26,6 +26,7 @@ void worker_init(struct worker *w)
 {
 	TAILQ_INIT(&w->recent);
 	TAILQ_INIT(&w->ready);
+	TAILQ_INIT(&w->slow);
 	TAILQ_INIT(&w->preempted);
 	TAILQ_INIT(&w->unanswered);
 	timer_set(&w->timers, &w->housekeeping, clock_now_ms() + HOUSEKEEPING_MS, on_housekeeping);
@@ -39,7 +40,7 @@ static void forget(struct worker *w, struct actor *a)
 	a->watched_here = false;
 	mailbox_refuse_all(w, a, ERROR_SHUTDOWN, NULL, (struct bytes){ NULL, 0 });
 	if (a->is_ready) {
-		TAILQ_REMOVE(&w->ready, a, ready);
+		TAILQ_REMOVE(a->queue, a, ready);
 		a->is_ready = false;
 	}
 	if (a->state == ACTOR_LOADING) {

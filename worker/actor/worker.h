@@ -48,6 +48,7 @@ struct worker {
 	struct actor_list recent;   /* resident ones */
 	uint64_t resident;
 	struct actor_list ready;    /* have mail they can take */
+	struct actor_list slow;     /* the same, of actors whose last turn was long */
 	struct turn_list preempted; /* turns whose slice was over */
 	struct message_list unanswered;
 	uint32_t turns_under_way;   /* turns under way, in whatever state */
@@ -63,6 +64,7 @@ struct worker {
 	struct timer housekeeping;
 	struct counters counters;
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
+	bool slow_next;             /* a slow actor goes before a preempted turn, the next time not */
 	bool draining;
 
 	struct ev_check waker;      /* reads the clock when the loop wakes */

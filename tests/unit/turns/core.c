@@ -374,7 +374,8 @@ void core_run(unsigned most)
 		bool more = schedule_run(&core_worker);
 
 		serve_store();
-		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready))
+		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready) &&
+		    TAILQ_EMPTY(&core_worker.slow))
 			break;
 	}
 }
