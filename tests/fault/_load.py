@@ -59,7 +59,7 @@ class Player(threading.Thread):
         for _ in range(1000 if self.move_to else 1):
             self.client = Client(self.load.port)
             self.client.line(PATIENCE)
-            if self.move_to in (0, self.load.gateway_of([self])[self]):
+            if not self.move_to or self.load.gateway_of([self])[self] == self.move_to:
                 break
             self.client.close()
         self.move_to = 0

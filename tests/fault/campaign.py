@@ -28,8 +28,9 @@ from server import Server                 # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("STAGE_BUILD", "build"))
 NAMES = ["ann", "bob", "cat", "dan"]
+HANG = "1s"
 SETTINGS = {
-    "workers.actors": "2", "workers.gateways": "2", "workers.hang_timeout": "1s",
+    "workers.actors": "2", "workers.gateways": "2", "workers.hang_timeout": HANG,
     # So that the pauses are those of one fault each, and no slot is given up.
     "workers.restart_intensity": "1000000", "workers.restart_period": "50ms",
     "client.timeout": "30s", "node.log_level": "info",
@@ -44,6 +45,11 @@ class Row:
     role: str
     how: tuple                            # a method of Campaign and its arguments
     codes: frozenset = frozenset()
+
+    @property
+    def hangs(self):
+        """It is ended by the supervisor, once it has not answered for hang_timeout."""
+        return STOP in self.how or self.how in (("trap", "spin"), ("trap", "stop"))
 
 
 CRASHED = frozenset(["crashed"])
@@ -253,8 +259,10 @@ def show(rounds, totals):
         found = totals.pauses.get(row.name)
         if found:
             print(f"{row.name:52} {len(found):>6} {milliseconds(found):>29}")
-    every = [pause for found in totals.pauses.values() for pause in found]
-    print(f"{'all':52} {len(every):>6} {milliseconds(every):>29}")
+    for name, hangs in (("all that end at once", False), (f"all that hang (hang_timeout {HANG})", True)):
+        every = [pause for row in ROWS if row.hangs == hangs for pause in totals.pauses.get(row.name, [])]
+        if every:
+            print(f"{name:52} {len(every):>6} {milliseconds(every):>29}")
     print(f"{'(just before each fault)':52} {len(totals.quiet):>6} {milliseconds(totals.quiet):>29}\n")
     for kind in ("actor", "store", "gateway"):
         count = sum(len(totals.pauses.get(row.name, [])) for row in ROWS if row.role == kind)
