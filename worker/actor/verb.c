@@ -168,8 +168,8 @@ static const char *assign_problem(int error)
 	                          : "not a value a property can hold";
 }
 
-/* Assigns every entry in the open step. NULL, or what is wrong. */
-static const char *assign_all(struct worker *w, struct actor *a, struct bytes map, struct bytes *ret_name)
+/* Assigns every entry in the open step. 0, or what value_unpack() or step_assign() says. */
+static int assign_all(struct worker *w, struct actor *a, struct bytes map, struct bytes *ret_name)
 {
 	struct msgpack_reader r = msgpack_read(map);
 	uint32_t n = msgpack_read_map(&r);
@@ -188,20 +188,23 @@ static const char *assign_all(struct worker *w, struct actor *a, struct bytes ma
 			error = step_assign(a, (uint32_t)i, &value, w->config->actors.stored);
 		}
 		if (error)
-			return assign_problem(error);
+			return error;
 	}
-	return NULL;
+	return 0;
 }
 
 /* Every check has agreed. */
 static void assign_and_answer(struct worker *w, struct actor *a, struct message *m)
 {
 	struct bytes name = { NULL, 0 };
-	const char *problem = assign_all(w, a, m->request.payload, &name);
+	int error = assign_all(w, a, m->request.payload, &name);
 
-	if (problem) {
+	if (error) {
 		step_rollback(w, a);
-		outbox_fail(w, a, m, ERROR_BAD_ARG, "reason", bytes_of(problem));
+		if (error == -ENOMEM) /* no fault of the client's */
+			outbox_fail(w, a, m, ERROR_BUSY, "limit", BYTES_LITERAL("memory"));
+		else
+			outbox_fail(w, a, m, ERROR_BAD_ARG, "reason", bytes_of(assign_problem(error)));
 		return;
 	}
 	step_commit(w, a, false);
