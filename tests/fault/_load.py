@@ -48,8 +48,8 @@ class Player(threading.Thread):
                     self.problems.append(f"its connection ended: {end}")
                 self.expect_end = False
                 self.end()
-            except (Silent, AssertionError) as problem:
-                self.problems.append(str(problem))
+            except (Silent, AssertionError, ValueError, KeyError) as problem:
+                self.problems.append(repr(problem))
                 self.end()
         if self.client:
             self.client.close()

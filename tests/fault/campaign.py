@@ -88,10 +88,10 @@ class Totals:
     """What must be zero, and what is told beside it."""
     bad: dict = field(default_factory=lambda: dict.fromkeys((
         "sessions lost", "acknowledged changes lost", "changes made twice", "half steps", "stale reads",
-        "replies missing", "replies doubled", "untrue error codes", "watch gaps", "other processes ended"), 0))
+        "replies missing", "replies doubled", "replies wrong", "untrue error codes", "watch gaps", "other processes ended"), 0))
     told: dict = field(default_factory=lambda: dict.fromkeys((
         "acknowledged changes", "reads and watches answered", "answered `crashed`", "of them done after all",
-        "sessions ended with their gateway", "sessions kept meanwhile"), 0))
+        "sessions ended with their gateway", "sessions kept meanwhile", "watches resumed where they had been"), 0))
     pauses: dict = field(default_factory=dict)      # row -> seconds
     quiet: list = field(default_factory=list)       # the same clients, just before each fault
 
@@ -213,6 +213,9 @@ class Campaign:
                 ("stale reads", sum(r.stale for r in load.readers))):
             self.note(what, row.name, count - self.counted.get(what, 0))
             self.counted[what] = count
+        for owner in load.owners:
+            self.note("replies wrong", "; ".join(owner.writer.wrong), len(owner.writer.wrong))
+            owner.writer.wrong.clear()
         self.judge_codes(row)
         found = checker.check(self.server.port, load.state)
         self.note("acknowledged changes lost", row.name, found["lost"])
@@ -247,6 +250,7 @@ class Campaign:
         self.load.stop()
         self.totals.told["acknowledged changes"] = self.load.acknowledged()
         self.totals.told["reads and watches answered"] = sum(r.answers for r in self.load.readers)
+        self.totals.told["watches resumed where they had been"] = sum(w.resumed for w in self.load.watchers)
 
 
 def milliseconds(found):
@@ -266,9 +270,9 @@ def show(rounds, totals):
     print(f"{'(just before each fault)':52} {len(totals.quiet):>6} {milliseconds(totals.quiet):>29}\n")
     for kind in ("actor", "store", "gateway"):
         count = sum(len(totals.pauses.get(row.name, [])) for row in ROWS if row.role == kind)
-        print(f"{kind + ' processes ended':32} {count:>9}")
+        print(f"{kind + ' processes ended':36} {count:>9}")
     for key, value in {"rounds": rounds, **totals.told, **totals.bad}.items():
-        print(f"{key:32} {value:>9}")
+        print(f"{key:36} {value:>9}")
 
 
 def main():

@@ -37,7 +37,7 @@ def one_round(server, state, most):
         if owner.problem:
             raise AssertionError(owner.problem)
     writers = [owner.writer for owner in owners]
-    return {"acknowledged": sum(w.acknowledged for w in writers), "doubled": sum(w.doubled for w in writers),
+    return {"acknowledged": sum(w.acknowledged for w in writers), "doubled": sum(w.doubled + len(w.wrong) for w in writers),
             "unanswered": sum(len(w.in_flight) for w in writers)}
 
 
@@ -69,7 +69,7 @@ def main():
     print(f"{'rounds':32} {rounds:>8}\n{'acknowledged changes':32} {totals['acknowledged']:>8}\n"
           f"{'acknowledged changes lost':32} {totals['lost']:>8}\n{'half steps':32} {totals['half']:>8}\n"
           f"{'changes made twice':32} {totals['twice']:>8}\n"
-          f"{'replies doubled':32} {totals['doubled']:>8}\n"
+          f"{'replies doubled or wrong':32} {totals['doubled']:>8}\n"
           f"{'requests unanswered at the kill':32} {totals['unanswered']:>8}\n"
           f"{'of them found done afterwards':32} {totals['happened']:>8}\n"
           f"{'worst restart, seconds':32} {max(restarts):>8.2f}")
