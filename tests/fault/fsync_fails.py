@@ -5,11 +5,11 @@ import os
 import shutil
 import sys
 import tempfile
-import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path[:0] = [os.path.join(os.path.dirname(HERE), "scenario")]
+sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scenario")]
 
+import inject                             # noqa: E402
 from client import Client                 # noqa: E402
 from server import Server                 # noqa: E402
 
@@ -21,24 +21,19 @@ def ask(client, line):
     return client.line(patience=40)
 
 
-def eventually(what, patience=30):
-    deadline = time.monotonic() + patience
-    while not what():
-        if time.monotonic() > deadline:
-            raise AssertionError("it never came")
-        time.sleep(0.02)                  # between two looks, not instead of one
-
-
-def play(server, trigger):
+def play(server, faults):
     client = Client(server.port)
     client.line()
     assert ask(client, "1 call counters.a add [5]").endswith(" 5")
-    with open(trigger, "w", encoding="utf-8"):
-        pass
+    flushes, others = [faults.arm(inject.Point("stage-store", call, inject.BEFORE), error=inject.EIO, every=True)
+                       for call in ("fdatasync", "fsync")]
     # While no flush succeeds nothing is acknowledged: the request waits for a store that can.
+    # The store that comes after the first failure cannot even open.
     client.send_line("2 call counters.a add t=20000 [1]")
-    eventually(lambda: "a flush to stable storage failed" in server.log())
-    os.unlink(trigger)
+    flushes.wait(hits=2)
+    flushes.disarm()
+    others.disarm()
+    assert "a flush to stable storage failed" in server.log()
     answer = client.line(patience=40)
     print(f"the waiting request was answered: {answer}")
     assert answer.startswith("2 ok ") and answer.endswith(" 6"), answer
@@ -52,18 +47,14 @@ def play(server, trigger):
 
 
 def main():
-    shim = os.path.join(BUILD, "tests/fault/libfaulty_io.so")
-    if not os.path.exists(shim):
-        raise SystemExit(f"{shim} has not been built")
     home = tempfile.mkdtemp(prefix="sf-")
-    trigger = f"{home}/fail-now"
     try:
+        faults = inject.Faults(BUILD, home)
         settings = {"node.log_level": "info", "workers.restart_intensity": "1000"}
-        extra = {"LD_PRELOAD": shim, "FAULTY_IO_TRIGGER": trigger}
-        with Server(BUILD, home, settings, extra) as server:
+        with Server(BUILD, home, settings, faults.environment) as server:
             server.start()
             try:
-                play(server, trigger)
+                play(server, faults)
             except BaseException:
                 print(server.log()[-4000:])
                 raise

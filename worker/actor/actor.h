@@ -41,15 +41,18 @@ struct faults {
 	unsigned next;
 };
 
+TAILQ_HEAD(actor_list, actor);
+
 struct actor {
 	TAILQ_ENTRY(actor) recent; /* resident ones, least recently used first */
-	TAILQ_ENTRY(actor) ready;  /* those with mail to take */
+	TAILQ_ENTRY(actor) ready;  /* those with mail to take, in `queue` */
 	TAILQ_ENTRY(actor) loading;
 	TAILQ_ENTRY(actor) unsaved_next;
 	TAILQ_ENTRY(actor) leaving_next;
+	struct actor_list *queue;  /* the worker's ready, ready_bulk or slow; where is_ready */
 	enum actor_state state;
 	bool is_ready, is_resident, is_leaving;
-	bool ready_bulk;    /* … in the worker's list of those that can wait */
+	bool is_slow;       /* its last turn did not end soon: others' messages go first */
 	bool created;       /* create() has run in this life */
 	bool stored;        /* the store has, or is being given, a record */
 	bool unsaved;       /* ASYNC: changes that no batch holds yet */
@@ -79,8 +82,6 @@ struct actor {
 	uint16_t address_length;
 	char address[];
 };
-
-TAILQ_HEAD(actor_list, actor);
 
 static inline struct bytes actor_address(const struct actor *a)
 {

@@ -42,19 +42,25 @@ static bool may_take(const struct actor *a)
 	       (a->turn_count == 0 || a->class->reentrant);
 }
 
-void mailbox_unready(struct worker *w, struct actor *a)
+/* Where its mail waits: behind others' where its turns are long, or nobody is in a hurry. */
+static struct actor_list *queue_for(struct worker *w, const struct actor *a)
+{
+	return a->is_slow ? &w->slow : a->prompt == 0 ? &w->ready_bulk : &w->ready;
+}
+
+void mailbox_unready(struct actor *a)
 {
 	if (!a->is_ready)
 		return;
-	TAILQ_REMOVE(a->ready_bulk ? &w->ready_bulk : &w->ready, a, ready);
+	TAILQ_REMOVE(a->queue, a, ready);
 	a->is_ready = false;
 }
 
 void mailbox_wake(struct worker *w, struct actor *a)
 {
-	if (a->mail == 0 || (a->is_ready && !(a->ready_bulk && a->prompt > 0)))
+	if (a->mail == 0 || (a->is_ready && a->queue == queue_for(w, a)))
 		return;
-	mailbox_unready(w, a);
+	mailbox_unready(a);
 	if (a->state == ACTOR_PASSIVE) {
 		wake_begin(w, a);
 		return;
@@ -62,8 +68,8 @@ void mailbox_wake(struct worker *w, struct actor *a)
 	if (!may_take(a))
 		return;
 	a->is_ready = true;
-	a->ready_bulk = a->prompt == 0;
-	TAILQ_INSERT_TAIL(a->ready_bulk ? &w->ready_bulk : &w->ready, a, ready);
+	a->queue = queue_for(w, a);
+	TAILQ_INSERT_TAIL(a->queue, a, ready);
 }
 
 static void enqueue(struct worker *w, struct actor *a, struct message *m)

@@ -23,7 +23,7 @@ void mailbox_forget_peer(struct worker *w, uint16_t peer);
 void mailbox_wake(struct worker *w, struct actor *a);
 
 /* Out of the ready list. */
-void mailbox_unready(struct worker *w, struct actor *a);
+void mailbox_unready(struct actor *a);
 
 /* The next message, out of the mailbox; NULL where there is none. */
 struct message *mailbox_take(struct worker *w, struct actor *a);

@@ -132,7 +132,7 @@ static void finish_if_drained(struct worker *w)
 	if (!w->draining)
 		return;
 	run_abandon_waiting(w);
-	if (w->turns_under_way > 0 || !TAILQ_EMPTY(&w->ready) || !TAILQ_EMPTY(&w->ready_bulk))
+	if (w->turns_under_way > 0 || !TAILQ_EMPTY(&w->ready) || !TAILQ_EMPTY(&w->ready_bulk) || !TAILQ_EMPTY(&w->slow))
 		return;
 	storage_save_later_ones(&w->storage);
 	storage_flush(&w->storage);

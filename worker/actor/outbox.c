@@ -7,9 +7,11 @@
 /* Frames that wait, one behind the other, each with this before its body. */
 struct waiting {
 	uint32_t length;
-	uint32_t rid;   /* of a reply */
+	uint32_t rid;         /* of a reply */
+	uint32_t incarnation; /* of the gateway that it is for, where `bound` */
 	uint16_t peer;
 	bool reply;
+	bool bound;   /* to the gateway that asked: its successor has other requests by the same numbers */
 	bool stepped; /* what it answers has committed a step before (message.h) */
 };
 
@@ -17,6 +19,16 @@ struct waiting {
 static enum error_code true_code(enum error_code code, bool stepped)
 {
 	return stepped && error_rows[code].executed == EXECUTED_NO ? ERROR_LOST : code;
+}
+
+static uint32_t incarnation(const struct worker *w, uint16_t peer)
+{
+	return peer < w->gateway_count ? w->gateways[peer].incarnation : 0;
+}
+
+static bool is_overtaken(const struct worker *w, const struct waiting *head)
+{
+	return head->bound && head->incarnation != incarnation(w, head->peer);
 }
 
 void outbox_send(struct worker *w, uint16_t peer, struct bytes body)
@@ -51,7 +63,10 @@ static void send_reply(struct worker *w, struct actor *a, uint16_t peer, bool st
 {
 	struct buffer *room = waiting_room(a);
 	struct buffer body = { 0 };
-	struct waiting head = { .rid = reply->rid, .peer = peer, .reply = true, .stepped = stepped };
+	struct waiting head = {
+		.rid = reply->rid, .peer = peer, .reply = true, .stepped = stepped, .bound = true,
+		.incarnation = incarnation(w, peer),
+	};
 
 	if (room == NULL && peer < w->gateway_count && w->gateways[peer].link) {
 		ipc_encode_reply(link_begin(w->gateways[peer].link), reply);
@@ -133,6 +148,8 @@ void outbox_event(struct worker *w, struct actor *a, const struct ipc_event *eve
 		if (!watches)
 			continue;
 		head.peer = i < w->gateway_count ? i : PEER_SELF;
+		head.bound = true;
+		head.incarnation = incarnation(w, head.peer);
 		if (room)
 			put_waiting(room, &head, buffer_bytes(&body));
 		else
@@ -195,7 +212,8 @@ void outbox_release(struct worker *w, struct buffer *frames)
 	struct bytes body;
 
 	while (take_waiting(frames, &head, &body))
-		outbox_send(w, head.peer, body);
+		if (!is_overtaken(w, &head))
+			outbox_send(w, head.peer, body);
 }
 
 void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code, struct bytes text)
@@ -210,7 +228,7 @@ void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code
 	msgpack_write_str(&details, BYTES_LITERAL("message"));
 	msgpack_write_str(&details, text);
 	while (take_waiting(frames, &head, &body))
-		if (head.reply)
+		if (head.reply && !is_overtaken(w, &head))
 			send_reply(w, NULL, head.peer, false, &(struct ipc_reply){
 				.rid = head.rid, .code = true_code(code, head.stepped), .payload = buffer_bytes(&details) });
 	buffer_fini(&details);

@@ -10,6 +10,7 @@
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/outbox.h"
+#include "worker/actor/schedule.h"
 #include "worker/actor/step.h"
 #include "worker/actor/verb.h"
 #include "worker/actor/wake.h"
@@ -279,8 +280,9 @@ void run_enter(struct worker *w, struct turn_private *t, enum host_entry entry, 
 	status = t->turn.class->ops->start(&t->turn, entry, name, arguments, &outcome);
 	hide(w, status);
 	/* Most turns end at once, and nobody asks how long they ran. */
-	if (status == HOST_PREEMPTED || status == HOST_WAITING)
+	if (status != HOST_DONE)
 		t->turn.ran_ns += clock_now_ns() - began;
+	t->turn.actor->is_slow = t->turn.ran_ns > SCHEDULE_SLOW_NS;
 	settle(w, t, status, &outcome);
 }
 

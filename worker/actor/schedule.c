@@ -126,7 +126,7 @@ static void take_mail(struct worker *w, struct actor *a)
 {
 	struct message *m;
 
-	mailbox_unready(w, a);
+	mailbox_unready(a);
 	if (a->state == ACTOR_ACTIVE && a->class->retired && a->turn_count == 0) {
 		wake_reclass(w, a);
 		return;
@@ -182,16 +182,25 @@ static void take_all_mail(struct worker *w)
 	take_mail_of(w, &w->ready_bulk, true, alone ? began + SCHEDULE_TURN_NS : w->now_ns + BULK_TURN_NS);
 }
 
+/* One slice only, of those by turns that may be long: beside them a new message waits for one. */
+static void run_one_long(struct worker *w)
+{
+	struct turn_private *t = TAILQ_FIRST(&w->preempted);
+	struct actor *a = is_held_up(w, false) ? NULL : TAILQ_FIRST(&w->slow);
+
+	w->slow_next = !w->slow_next;
+	if (a && (w->slow_next || t == NULL))
+		take_mail(w, a);
+	else if (t)
+		run_slice(w, t);
+}
+
 bool schedule_run(struct worker *w)
 {
-	struct turn_private *t;
-
 	take_all_mail(w);
-	/* One slice only: beside endless loops a new message waits for one of them. */
-	if ((t = TAILQ_FIRST(&w->preempted)) != NULL)
-		run_slice(w, t);
+	run_one_long(w);
 	storage_flush(&w->storage);
 	return buffer_length(&w->loopback) > 0 || !TAILQ_EMPTY(&w->preempted) ||
-	       (!TAILQ_EMPTY(&w->ready) && !is_held_up(w, false)) ||
+	       ((!TAILQ_EMPTY(&w->ready) || !TAILQ_EMPTY(&w->slow)) && !is_held_up(w, false)) ||
 	       (!TAILQ_EMPTY(&w->ready_bulk) && !is_held_up(w, true));
 }

@@ -46,6 +46,7 @@ void worker_init(struct worker *w)
 	TAILQ_INIT(&w->recent);
 	TAILQ_INIT(&w->ready);
 	TAILQ_INIT(&w->ready_bulk);
+	TAILQ_INIT(&w->slow);
 	TAILQ_INIT(&w->preempted);
 	TAILQ_INIT(&w->unanswered);
 	TAILQ_INIT(&w->release.actors);
@@ -59,7 +60,7 @@ static void forget(struct worker *w, struct actor *a)
 	a->gateways = 0;
 	a->watched_here = false;
 	mailbox_refuse_all(w, a, ERROR_SHUTDOWN, NULL, (struct bytes){ NULL, 0 });
-	mailbox_unready(w, a);
+	mailbox_unready(a);
 	if (a->state == ACTOR_LOADING) {
 		TAILQ_REMOVE(&w->storage.loading, a, loading);
 		actor_set_state(a, ACTOR_PASSIVE);

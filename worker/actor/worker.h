@@ -61,6 +61,7 @@ struct worker {
 	uint64_t resident;
 	struct actor_list ready;    /* have mail they can take */
 	struct actor_list ready_bulk; /* the same, all of it bulk (proto/ipc.h) */
+	struct actor_list slow;     /* the same, of actors whose last turn was long */
 	struct turn_list preempted; /* turns whose slice was over */
 	struct message_list unanswered;
 	uint32_t turns_under_way;   /* turns under way, in whatever state */
@@ -81,6 +82,7 @@ struct worker {
 	uint64_t prompt_at;         /* when a client last asked for something that is no bulk, ms */
 	uint64_t collect_at;        /* ms: no collection of all garbage before */
 	uint64_t now_ns;            /* when the loop woke, or the present message was taken */
+	bool slow_next;             /* a slow actor goes before a preempted turn, the next time not */
 	bool draining;
 	char *sandbox;              /* what is in force of it, in words; NULL: not yet known */
 

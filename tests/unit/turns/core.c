@@ -433,7 +433,8 @@ void core_run(unsigned most)
 		release_run(&core_worker, on_released);
 		serve_store();
 		release_run(&core_worker, on_released);
-		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready))
+		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready) &&
+		    TAILQ_EMPTY(&core_worker.slow))
 			break;
 	}
 }

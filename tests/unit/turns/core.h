@@ -7,7 +7,7 @@
 
 /* One class `things.{id}` (and `loops.{id}`, reentrant), with the properties n (0),
  * name (""), writable and checked (at most 20 bytes), and _hidden (0). Methods:
- * add [k] -> n + k; boom: adds 1, then fails; spin: never ends; nap [ms]: adds 1, sleeps,
+ * add [k] -> n + k; boom: adds 1, then fails; spin: never ends; toil: fails after 3 ms; nap [ms]: adds 1, sleeps,
  * adds 1; ask [address, method]: calls and returns the answer; tell [address, k]: tells add;
  * bye: destroys; follow [address]: watches its n with note; note [v]: n = v. */
 void core_init(void);

@@ -106,6 +106,14 @@ static enum host_status on_spin(struct turn *t, struct fake_run *run, struct arg
 	return HOST_PREEMPTED;
 }
 
+static enum host_status on_toil(struct turn *t, struct fake_run *run, struct arguments *a,
+                                const struct host_answer *answer, struct host_outcome *ret)
+{
+	(void)t, (void)run, (void)a, (void)answer;
+	core_spend_ns(3000000);
+	return failed("tired", ret);
+}
+
 static enum host_status on_nap(struct turn *t, struct fake_run *run, struct arguments *a,
                                const struct host_answer *answer, struct host_outcome *ret)
 {
@@ -188,6 +196,7 @@ static enum host_status on_later(struct turn *t, struct fake_run *run, struct ar
 static const struct method methods[] = {
 	{ "add", on_add },   { "boom", on_boom }, { "spin", on_spin },     { "nap", on_nap },   { "ask", on_ask },
 	{ "tell", on_tell }, { "bye", on_bye },   { "follow", on_follow }, { "note", on_note }, { "later", on_later },
+	{ "toil", on_toil },
 };
 
 static const struct method *find(struct bytes name)

@@ -76,6 +76,29 @@ static void a_reply_waits_for_its_commit(void **state)
 	expect_frame("0 reply 1 ok v1 5");
 }
 
+/* Its successor may have a request of another client by the same number. */
+static void what_a_gateway_asked_for_is_not_its_successors(void **state)
+{
+	static const enum error_code outcomes[] = { ERROR_NONE, ERROR_INTERNAL };
+
+	(void)state;
+	wake("things.1", "load things.1");
+	for (uint64_t i = 0; i < 2; i++) {
+		core_send(0, 1, IPC_WATCH, "things.1", "[\"n\"]", NULL);
+		core_run(10);
+		assert_non_null(core_next_frame());
+		core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[5]");
+		core_send(1, 3, IPC_CALL, "things.1", "\"add\"", "[5]");
+		core_run(10);
+		expect_silence();
+		core_worker.gateways[0].incarnation++;
+		core_store_committed(i + 1, outcomes[i]);
+		expect_frame(i == 0 ? "1 reply 3 ok v2 10" :
+		                      "1 reply 3 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+		expect_silence();
+	}
+}
+
 static void a_read_of_what_is_not_safe_waits_too(void **state)
 {
 	(void)state;
@@ -292,7 +315,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-		T(a_reply_waits_for_its_commit), T(a_read_of_what_is_not_safe_waits_too), T(other_actors_do_not_wait),
+		T(a_reply_waits_for_its_commit), T(what_a_gateway_asked_for_is_not_its_successors), T(a_read_of_what_is_not_safe_waits_too), T(other_actors_do_not_wait),
 		T(turns_do_not_wait_for_each_others_commits), T(one_loop_turn_is_one_batch),
 		T(an_open_step_is_not_in_the_batch), T(a_failed_commit_never_was), T(a_failed_commit_ends_waiting_turns),
 		T(a_new_store_gets_everything_again_in_order), T(async_answers_at_once_and_saves_within_a_second),

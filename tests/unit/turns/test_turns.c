@@ -185,6 +185,45 @@ static void a_tell_leaves_with_its_step(void **state)
 	expect_frame("0 reply 2 ok v1 7");
 }
 
+/* Each of their turns may be as long as a slice: one in a loop turn, like slices. */
+static void slow_actors_let_others_go_first(void **state)
+{
+	static const char *const slow[] = { "things.1", "things.2", "things.3" };
+
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++)
+		core_send(0, i + 1, IPC_CALL, slow[i], "\"toil\"", "[]");
+	core_run(10);
+	while (core_next_frame())
+		;
+	for (uint32_t i = 0; i < 3; i++)
+		core_send(0, i + 4, IPC_CALL, slow[i], "\"toil\"", "[]");
+	core_run(1);
+	expect_frame("0 reply 4 app {\"code\":\"tired\"}");
+	core_send(0, 7, IPC_GET, "things.4", "[\"n\"]", NULL);
+	core_run(10);
+	expect_frame("0 reply 5 app {\"code\":\"tired\"}");
+	expect_frame("0 reply 7 ok v0 0");
+	expect_frame("0 reply 6 app {\"code\":\"tired\"}");
+	expect_silence();
+}
+
+static void a_slow_actor_that_hurries_is_slow_no_more(void **state)
+{
+	(void)state;
+	core_send(0, 1, IPC_CALL, "things.1", "\"toil\"", "[]");
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_send(0, 3, IPC_CALL, "things.2", "\"toil\"", "[]");
+	core_run(10);
+	while (core_next_frame())
+		;
+	core_send(0, 4, IPC_CALL, "things.2", "\"add\"", "[1]");
+	core_send(0, 5, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_run(10);
+	expect_frame("0 reply 5 ok v2 2");
+	expect_frame("0 reply 4 ok v1 1");
+}
+
 static void an_endless_turn_stalls_nobody_and_ends_at_its_limit(void **state)
 {
 	unsigned loop_turns = 0;
@@ -342,6 +381,7 @@ int main(void)
 		T(setting_the_same_value_is_no_change), T(watchers_hear_before_the_caller),
 		T(a_waiting_turn_keeps_the_actor_to_itself), T(a_reentrant_actor_takes_messages_meanwhile),
 		T(actors_call_each_other), T(a_call_chain_that_comes_back_is_refused), T(a_tell_leaves_with_its_step),
+		T(slow_actors_let_others_go_first), T(a_slow_actor_that_hurries_is_slow_no_more),
 		T(an_endless_turn_stalls_nobody_and_ends_at_its_limit), T(a_full_mailbox_is_busy),
 		T(a_deadline_passes_before_or_after_the_start), T(cancelled_while_queued_never_runs),
 		T(another_epoch_is_sent_back), T(nobody_there), T(destroy_forgets_and_tells_the_watchers),
