@@ -112,12 +112,14 @@ class Owner(threading.Thread):
         self.port, self.keep_going, self.depth = port, keep_going, depth
         self.writer = Writer(name, state)
         self.problem = None
+        self.lost_connection = False
+        self.pause = 0.0                            # the longest wait for an answer, seconds
 
     def run(self):
         try:
             self.work()
         except (Closed, ConnectionError, OSError):
-            pass
+            self.lost_connection = True
         except (Silent, AssertionError) as problem:
             self.problem = f"{self.writer.name}: {problem}"
 
@@ -127,7 +129,9 @@ class Owner(threading.Thread):
         while self.keep_going() or writer.in_flight:
             while self.keep_going() and len(writer.in_flight) < self.depth:
                 client.send_line(writer.next_line())
+            asked = time.monotonic()
             writer.take(client.line(patience=30))
+            self.pause = max(self.pause, time.monotonic() - asked)
         client.socket.close()
 
 

@@ -6,6 +6,7 @@ or are called back meanwhile go on to their end; nothing happens twice; watches 
     python3 tests/fault/workers_restarted.py [ROUNDS [SEED]]
 """
 
+import json
 import os
 import random
 import shutil
@@ -22,7 +23,6 @@ sys.path[:0] = [HERE, os.path.join(os.path.dirname(HERE), "scenario")]
 import _checker as checker               # noqa: E402
 from client import Client                 # noqa: E402
 from server import Server                 # noqa: E402
-from workers_killed import catch_up, watch_all   # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("STAGE_BUILD", "build"))
 NAMES = ["ann", "bob", "cat", "dan"]
@@ -113,6 +113,46 @@ def check_waiters(port, waiters):
     return wrong
 
 
+def watch_all(port, state):
+    """One connection that watches every actor, and what it holds of each."""
+    client, held, where = Client(port), {}, {}
+    client.line()
+    for number, address in enumerate(state):
+        client.send_line(f"w{number} watch {address} a,b")
+        line = client.line()
+        assert line.startswith(f"w{number} ok "), line
+        held[address] = json.loads(line[line.index("{"):])
+        where[f"w{number}"] = address
+    return client, held, where
+
+
+def catch_up(client, held, where):
+    """Takes every event up to the answer of a ping, and counts those that are half of a step."""
+    client.send_line("done ping @")
+    gaps = 0
+    while True:
+        line = client.line(patience=30)
+        if line == "done ok":
+            return gaps
+        ident, word, *_ = line.split(" ")
+        assert word in ("evt", "snap"), line
+        before = held[where[ident]]
+        before.update(json.loads(line[line.index("{"):]))
+        gaps += before["a"] != before["b"]
+
+
+def watched_wrong(port, held):
+    """How many actors a watch does not hold as they are."""
+    client = Client(port)
+    client.line()
+    wrong = 0
+    for address, values in held.items():
+        found, _ = checker.ask(client, address)
+        wrong += {"a": found["a"], "b": found["b"]} != values
+    client.socket.close()
+    return wrong
+
+
 def restart(server, worker):
     began = time.monotonic()
     server.admin(f"restart worker={worker}", patience=60)
@@ -136,26 +176,27 @@ def one_round(server, state, worker, number):
         thread.start()
 
     def until(wanted):
-        while sum(o.acknowledged for o in owners) < wanted and any(o.is_alive() for o in owners):
+        while sum(o.writer.acknowledged for o in owners) < wanted and any(o.is_alive() for o in owners):
             time.sleep(0.001)             # between two looks
     until(random.randint(50, 500))
     took = restart(server, worker)
-    until(sum(o.acknowledged for o in owners) + random.randint(50, 500))
+    until(sum(o.writer.acknowledged for o in owners) + random.randint(50, 500))
     stop.append(True)
     for thread in owners + waiters:
         thread.join(60)
         if thread.problem:
             raise AssertionError(thread.problem)
+    writers = [owner.writer for owner in owners]
     result = {
-        "answered ok": sum(o.acknowledged for o in owners) + sum(sum(w.done.values()) for w in waiters),
-        "not ok": sum(o.maybe + o.refused for o in owners),
-        "answered twice": sum(o.doubled for o in owners),
-        "not answered": sum(len(o.in_flight) for o in owners),
+        "answered ok": sum(w.acknowledged for w in writers) + sum(sum(w.done.values()) for w in waiters),
+        "not ok": sum(w.maybe + w.refused + len(w.wrong) for w in writers),
+        "answered twice": sum(w.doubled for w in writers),
+        "not answered": sum(len(w.in_flight) for w in writers),
         "sessions lost": sum(o.lost_connection for o in owners),
-        "gaps in watches": catch_up(watcher, held, where),
+        "gaps in watches": catch_up(watcher, held, where) + watched_wrong(server.port, held),
         "effects missing or doubled": check_waiters(server.port, waiters)}
     watcher.socket.close()
-    return result, took, max(max(o.pauses, default=0) for o in owners)
+    return result, took, max(o.pause for o in owners)
 
 
 def main():
@@ -180,8 +221,9 @@ def main():
                 result, seconds, pause = one_round(server, state, number % 2, number)
                 took.append(seconds)
                 pauses.append(pause)
-                lost, half, _ = checker.check(server.port, state)
-                result.update({"acknowledged changes lost": lost, "half steps": half})
+                found = checker.check(server.port, state)
+                result.update({"acknowledged changes lost": found["lost"], "half steps": found["half"],
+                               "changes made twice": found["twice"]})
                 for key, value in result.items():
                     totals[key] = totals.get(key, 0) + value
             rows = [row for row in server.admin("workers fmt=json") if row["role"] == "actor"]
