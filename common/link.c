@@ -104,6 +104,7 @@ static bool deliver(struct link *link)
 			return true;
 		}
 		link->handlers->on_frame(link, (struct bytes){ have.data + sizeof(length), length });
+		link->taken_bytes += sizeof(length) + length;
 		buffer_consume(&link->in, sizeof(length) + length);
 	}
 	return !link->closing;

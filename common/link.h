@@ -39,6 +39,7 @@ struct link {
 	size_t read_most;    /* bytes read at once; 256 KiB unless changed */
 	uint64_t read_ns;    /* reading goes on for so long in one loop turn; 0: read once */
 	uint64_t sent_bytes; /* handed to the kernel since link_init() */
+	uint64_t taken_bytes; /* of frames from the peer that have been handled, as the peer sent them */
 	bool writing, was_full, paused, closing;
 	bool deaf; /* the peer reads no more; what it has written is read to the end */
 	int error;

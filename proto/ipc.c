@@ -69,7 +69,7 @@ unsigned ipc_type(struct bytes body)
 
 	msgpack_read_array(&r);
 	type = msgpack_read_uint(&r);
-	return r.bad || type < IPC_REQUEST || type > IPC_MAP ? 0 : (unsigned)type;
+	return r.bad || type < IPC_REQUEST || type > IPC_SYNC ? 0 : (unsigned)type;
 }
 
 /* --- requests and replies --- */
@@ -343,36 +343,61 @@ bool ipc_decode_committed(struct bytes body, struct ipc_committed *ret)
 	return true;
 }
 
+/* --- frames of one number --- */
+
+static void encode_number(struct buffer *out, enum ipc_type type, uint64_t number)
+{
+	begin(out, type, 2);
+	msgpack_write_uint(out, number);
+}
+
+static bool decode_number(struct bytes body, enum ipc_type type, uint64_t *ret)
+{
+	struct msgpack_reader r = open_body(body, type, 2);
+	uint64_t number = msgpack_read_uint(&r);
+
+	if (!whole(&r))
+		return false;
+	*ret = number;
+	return true;
+}
+
 void ipc_encode_reset(struct buffer *out, uint64_t seq)
 {
-	begin(out, IPC_RESET, 2);
-	msgpack_write_uint(out, seq);
+	encode_number(out, IPC_RESET, seq);
 }
 
 bool ipc_decode_reset(struct bytes body, uint64_t *ret_seq)
 {
-	struct msgpack_reader r = open_body(body, IPC_RESET, 2);
-	uint64_t seq = msgpack_read_uint(&r);
-
-	if (!whole(&r))
-		return false;
-	*ret_seq = seq;
-	return true;
+	return decode_number(body, IPC_RESET, ret_seq);
 }
 
 void ipc_encode_map(struct buffer *out, uint64_t serial)
 {
-	begin(out, IPC_MAP, 2);
-	msgpack_write_uint(out, serial);
+	encode_number(out, IPC_MAP, serial);
 }
 
 bool ipc_decode_map(struct bytes body, uint64_t *ret_serial)
 {
-	struct msgpack_reader r = open_body(body, IPC_MAP, 2);
-	uint64_t serial = msgpack_read_uint(&r);
+	return decode_number(body, IPC_MAP, ret_serial);
+}
 
-	if (!whole(&r))
-		return false;
-	*ret_serial = serial;
-	return true;
+void ipc_encode_bye(struct buffer *out, uint64_t bytes)
+{
+	encode_number(out, IPC_BYE, bytes);
+}
+
+bool ipc_decode_bye(struct bytes body, uint64_t *ret_bytes)
+{
+	return decode_number(body, IPC_BYE, ret_bytes);
+}
+
+void ipc_encode_sync(struct buffer *out, uint64_t number)
+{
+	encode_number(out, IPC_SYNC, number);
+}
+
+bool ipc_decode_sync(struct bytes body, uint64_t *ret_number)
+{
+	return decode_number(body, IPC_SYNC, ret_number);
 }

@@ -31,6 +31,8 @@ enum ipc_type {
 	IPC_COMMITTED,   /* in order of the batches */
 	IPC_RESET,       /* actor worker -> store: the failure of batch seq is dealt with, go on */
 	IPC_MAP,         /* gateway -> actor worker: what follows is routed by this shard map or a later one */
+	IPC_BYE,         /* actor worker -> gateway: it ends, and has looked at so many bytes of this link */
+	IPC_SYNC,        /* actor worker -> gateway, and back once all that came before it has gone on */
 };
 
 enum ipc_verb { IPC_GET, IPC_SET, IPC_CALL, IPC_TELL, IPC_WATCH };
@@ -138,6 +140,8 @@ bool ipc_next_entry(struct bytes *entries, struct ipc_batch_entry *ret);
 bool ipc_decode_committed(struct bytes body, struct ipc_committed *ret);
 bool ipc_decode_reset(struct bytes body, uint64_t *ret_seq);
 bool ipc_decode_map(struct bytes body, uint64_t *ret_serial);
+bool ipc_decode_bye(struct bytes body, uint64_t *ret_bytes);
+bool ipc_decode_sync(struct bytes body, uint64_t *ret_number);
 
 /* Encoders append one body; wrap them in link_begin() and link_end(). */
 void ipc_encode_request(struct buffer *out, const struct ipc_request *m);
@@ -152,5 +156,7 @@ void ipc_encode_entry(struct buffer *out, const struct ipc_batch_entry *m);
 void ipc_encode_committed(struct buffer *out, const struct ipc_committed *m);
 void ipc_encode_reset(struct buffer *out, uint64_t seq);
 void ipc_encode_map(struct buffer *out, uint64_t serial);
+void ipc_encode_bye(struct buffer *out, uint64_t bytes);
+void ipc_encode_sync(struct buffer *out, uint64_t number);
 
 #endif

@@ -148,9 +148,7 @@ static enum error_code obstacle(struct worker *w, uint16_t peer, const struct ip
 	return ERROR_NONE;
 }
 
-/* Who cannot route a request again gets that done: an actor of this worker that asked
- * before the shard was gone, and the sender of a tell, which has no answer. */
-static bool pass_on(struct worker *w, uint16_t peer, const struct ipc_request *request)
+bool mailbox_pass_on(struct worker *w, uint16_t peer, const struct ipc_request *request)
 {
 	uint16_t gateway = peer != PEER_SELF ? peer : (uint16_t)(worker_shard(w, request->caller) % w->gateway_count);
 	struct buffer body = { 0 };
@@ -176,7 +174,7 @@ void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *
 	shelf_relieve(w, message_size(request));
 	a = actor_find(w, request->address);
 	code = obstacle(w, peer, request, a, &key, &text);
-	if (code == ERROR_MOVED && (release_keep_early(w, peer, request) || pass_on(w, peer, request)))
+	if (code == ERROR_MOVED && (release_keep_early(w, peer, request) || mailbox_pass_on(w, peer, request)))
 		return;
 	if (code == ERROR_NONE) {
 		a = actor_get(w, request->address, request->shard);
@@ -277,7 +275,7 @@ void mailbox_refuse_all(struct worker *w, struct actor *a, enum error_code code,
 		bool ours = m->peer == PEER_SELF || (m->request.verb == IPC_TELL && !m->internal);
 
 		if (code == ERROR_MOVED && ours)
-			pass_on(w, PEER_SELF, &m->request);
+			mailbox_pass_on(w, PEER_SELF, &m->request);
 		else
 			outbox_refuse(w, m, code, key, text);
 		mailbox_done(w, m);

@@ -25,6 +25,11 @@ void mailbox_wake(struct worker *w, struct actor *a);
 /* Out of the ready list. */
 void mailbox_unready(struct actor *a);
 
+/* A request for a shard that is another's goes to a gateway, in place of who cannot route it
+ * again: an actor of this worker that asked before the shard was gone, or the sender of a tell,
+ * which has no answer. false: its sender can. */
+bool mailbox_pass_on(struct worker *w, uint16_t peer, const struct ipc_request *request);
+
 /* The next message, out of the mailbox; NULL where there is none. */
 struct message *mailbox_take(struct worker *w, struct actor *a);
 

@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "worker/actor/acquire.h"
 #include "worker/actor/call.h"
 #include "worker/actor/crash_note.h"
 #include "worker/actor/mailbox.h"
@@ -69,6 +70,7 @@ static void on_gateway_lost(struct link *link, int error)
 		log_info("a gateway's link ended", F_UINT("gateway", peer->index), F_INT("errno", -error));
 	drop_link(peer);
 	forget_gateway(peer->worker, peer);
+	acquire_peer_changed(peer->worker, peer->index);
 }
 
 static const struct link_handlers gateway_handlers = {
@@ -87,6 +89,7 @@ static void connect_gateway(const struct control_peer *m, int take_fd)
 	peer->link = memory_new(sizeof(*peer->link));
 	peer->incarnation = m->incarnation;
 	peer->map_serial = 0;
+	acquire_peer_changed(&worker, peer->index);
 	r = link_init(peer->link, worker.loop, take_fd, &gateway_handlers, peer);
 	if (r < 0) {
 		log_error("a gateway's link cannot be used", -r, F_UINT("gateway", m->index));
@@ -127,6 +130,20 @@ static bool replies_have_left(struct worker *w)
 	return true;
 }
 
+/* What gateways have sent since is nobody's: they may ask for it elsewhere. */
+static void say_goodbye(struct worker *w)
+{
+	for (uint32_t i = 0; i < w->gateway_count; i++) {
+		struct link *link = w->gateways[i].link;
+
+		if (link == NULL)
+			continue;
+		ipc_encode_bye(link_begin(link), link->taken_bytes);
+		link_end(link);
+		link_flush(link);
+	}
+}
+
 static void finish_if_drained(struct worker *w)
 {
 	if (!w->draining)
@@ -136,8 +153,10 @@ static void finish_if_drained(struct worker *w)
 		return;
 	storage_save_later_ones(&w->storage);
 	storage_flush(&w->storage);
-	if (storage_idle(&w->storage) && replies_have_left(w))
+	if (storage_idle(&w->storage) && replies_have_left(w)) {
+		say_goodbye(w);
 		child_exit(&child, EX_OK);
+	}
 }
 
 static void send_released(struct worker *w, uint64_t serial, const uint16_t *shards, uint32_t count)
@@ -246,8 +265,10 @@ static void on_shards(struct child *c, const struct control_shard *former)
 		release_before_map(w);
 	w->shards = c->shards;
 	w->shard_count = c->shard_count;
-	if (former)
+	if (former) {
 		release_map(w, former, c->map_serial);
+		acquire_map(w, former);
+	}
 }
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)

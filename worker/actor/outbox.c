@@ -2,6 +2,9 @@
 #include "worker/actor/outbox.h"
 
 #include "proto/msgpack.h"
+#include "worker/actor/acquire.h"
+#include "worker/actor/call.h"
+#include "worker/actor/mailbox.h"
 #include "worker/actor/worker.h"
 
 /* Frames that wait, one behind the other, each with this before its body. */
@@ -9,6 +12,7 @@ struct waiting {
 	uint32_t length;
 	uint32_t rid;         /* of a reply */
 	uint32_t incarnation; /* of the gateway that it is for, where `bound` */
+	uint32_t shard, epoch; /* of a request, as it was routed when it was made; else 0 */
 	uint16_t peer;
 	bool reply;
 	bool bound;   /* to the gateway that asked: its successor has other requests by the same numbers */
@@ -169,6 +173,8 @@ void outbox_request(struct worker *w, const struct actor *a, const struct ipc_re
 	routed.epoch = w->shards[routed.shard].epoch;
 	/* One sender's messages take one gateway, so that they stay in order; all watches
 	 * of one actor take one, so that its events come once. */
+	head.shard = routed.shard;
+	head.epoch = routed.epoch;
 	if (worker_keeps(w, routed.shard))
 		head.peer = PEER_SELF;
 	else
@@ -206,14 +212,48 @@ static bool take_waiting(struct buffer *frames, struct waiting *ret_head, struct
 	return true;
 }
 
+/* The map may have changed since a request was made: it goes the way of those that its sender
+ * makes from now on, or they would overtake it. (A watch is no message: who carries it stays.) */
+static void send_request(struct worker *w, const struct waiting *head, struct bytes body)
+{
+	bool here = worker_keeps(w, head->shard);
+	uint16_t peer = here ? PEER_SELF : head->peer;
+	struct buffer again = { 0 };
+	struct ipc_request request;
+
+	if (here == (head->peer == PEER_SELF) && (!here || head->epoch == w->shards[head->shard].epoch)) {
+		/* as it was made */
+	} else if (ipc_decode_request(body, &request) && request.verb != IPC_WATCH) {
+		request.epoch = w->shards[head->shard].epoch;
+		if (!here) {
+			mailbox_pass_on(w, PEER_SELF, &request);
+			return;
+		}
+		if (request.verb != IPC_TELL)
+			call_redirect(w, request.rid, PEER_SELF);
+		ipc_encode_request(&again, &request);
+		body = buffer_bytes(&again);
+	} else {
+		peer = head->peer;
+	}
+	if (peer == PEER_SELF && acquire_holds(w, head->shard))
+		acquire_keep(w, body);
+	else
+		outbox_send(w, peer, body);
+	buffer_fini(&again);
+}
+
 void outbox_release(struct worker *w, struct buffer *frames)
 {
 	struct waiting head;
 	struct bytes body;
 
-	while (take_waiting(frames, &head, &body))
-		if (!is_overtaken(w, &head))
+	while (take_waiting(frames, &head, &body)) {
+		if (head.epoch != 0)
+			send_request(w, &head, body);
+		else if (!is_overtaken(w, &head))
 			outbox_send(w, head.peer, body);
+	}
 }
 
 void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code, struct bytes text)

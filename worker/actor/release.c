@@ -61,6 +61,8 @@ bool release_admits(struct worker *w, uint16_t peer, const struct ipc_request *r
 void release_before_map(struct worker *w)
 {
 	storage_flush(&w->storage);
+	while (buffer_length(&w->loopback) > 0)
+		schedule_take_loopback(w);
 }
 
 /* Counts the shards that begin to leave. */

@@ -15,7 +15,7 @@
 #define RELEASE_EARLY_MAX (1u << 20) /* bytes of requests kept until the map they were routed by is here */
 
 /* The map is about to be replaced: what has been changed under it is sent to the store
- * under its epochs. */
+ * under its epochs, and what actors of this worker have sent each other arrives. */
 void release_before_map(struct worker *w);
 /* w->shards is another map than `former` (borrowed), of this serial. */
 void release_map(struct worker *w, const struct control_shard *former, uint64_t serial);

@@ -3,6 +3,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "worker/actor/acquire.h"
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/release.h"
@@ -86,13 +87,23 @@ static bool on_map(struct worker *w, uint16_t peer, struct bytes body)
 	return true;
 }
 
+static bool on_sync(struct worker *w, uint16_t peer, struct bytes body)
+{
+	uint64_t number;
+
+	if (peer >= w->gateway_count || !ipc_decode_sync(body, &number))
+		return false;
+	acquire_synced(w, peer, number);
+	return true;
+}
+
 /* Frames this process takes from its peers; the store's are storage.c's. */
 static const struct {
 	bool (*handle)(struct worker *w, uint16_t peer, struct bytes body);
 } frames[] = {
 	[IPC_REQUEST] = { on_request }, [IPC_REPLY] = { on_reply },     [IPC_CANCEL] = { on_cancel },
 	[IPC_EVENT] = { on_event },     [IPC_UNWATCH] = { on_unwatch },
-	[IPC_MAP] = { on_map },
+	[IPC_MAP] = { on_map },         [IPC_SYNC] = { on_sync },
 };
 
 bool schedule_frame(struct worker *w, uint16_t peer, struct bytes body)
@@ -104,8 +115,7 @@ bool schedule_frame(struct worker *w, uint16_t peer, struct bytes body)
 	return frames[type].handle(w, peer, body);
 }
 
-/* What actors of this worker have sent each other. */
-static void take_loopback(struct worker *w)
+void schedule_take_loopback(struct worker *w)
 {
 	struct buffer frames_now = w->loopback;
 	struct bytes rest;
@@ -175,7 +185,7 @@ static void take_all_mail(struct worker *w)
 	bool alone;
 
 	do {
-		take_loopback(w);
+		schedule_take_loopback(w);
 		take_mail_of(w, &w->ready, false, began + SCHEDULE_TURN_NS);
 	} while (buffer_length(&w->loopback) > 0 && w->now_ns < began + SCHEDULE_TURN_NS);
 	alone = w->prompt_at + ALONE_MS < w->now_ns / 1000000;

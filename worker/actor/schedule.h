@@ -13,6 +13,9 @@
  * again and again do not add up. */
 #define SCHEDULE_SLOW_NS 1500000
 
+/* What actors of this worker have sent each other arrives. */
+void schedule_take_loopback(struct worker *w);
+
 /* A frame from a gateway or from this worker itself. false: malformed or unknown. */
 bool schedule_frame(struct worker *w, uint16_t peer, struct bytes body);
 

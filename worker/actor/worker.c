@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "worker/actor/acquire.h"
 #include "worker/actor/call.h"
 #include "worker/actor/host.h"
 #include "worker/actor/mailbox.h"
@@ -81,6 +82,7 @@ void worker_fini(struct worker *w)
 	while (map_next(&w->calls, &at, NULL, &call))
 		call_forget(w, ((struct call *)call)->rid);
 	release_fini(w);
+	acquire_fini(w);
 	storage_fini(&w->storage);
 	map_fini(&w->actors);
 	map_fini(&w->calls);

@@ -28,6 +28,7 @@ struct peer {
 	uint16_t index;
 	uint32_t incarnation;
 	uint64_t map_serial; /* it routes by this shard map or a later one */
+	uint64_t synced;     /* the last IPC_SYNC that it has answered */
 };
 
 /* Shards that are leaving (release.h). */
@@ -37,6 +38,14 @@ struct release {
 	bool *done;          /* by shard: let go of, and told */
 	struct actor_list actors; /* those in memory */
 	struct buffer early; /* requests that came before their map */
+};
+
+/* Shards that have come (acquire.h). */
+struct acquire {
+	bool open;           /* some gateway has not answered yet */
+	uint64_t number;     /* of the last IPC_SYNC */
+	bool *fresh;         /* by shard: what is sent there waits */
+	struct buffer frames; /* as in the loopback */
 };
 
 struct counters {
@@ -77,6 +86,7 @@ struct worker {
 	struct quarantine quarantine;
 	struct scoreboard *board;   /* NULL: nobody reads it */
 	struct release release;
+	struct acquire acquire;
 	struct timer housekeeping;
 	struct counters counters;
 	uint64_t prompt_at;         /* when a client last asked for something that is no bulk, ms */

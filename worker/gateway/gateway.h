@@ -27,6 +27,9 @@ struct worker_link {
 	struct pending_list sent;  /* unanswered, in the order sent */
 	struct pending_list told;  /* tells the kernel has not been seen to take */
 	struct pending_list held;  /* wait for the link */
+	bool ended;                /* it has said IPC_BYE … */
+	uint64_t looked_at;        /* … and so many bytes of the link it has looked at */
+	uint64_t sync;             /* IPC_SYNC to be answered; 0: none */
 };
 
 struct gateway_counters {

@@ -15,6 +15,7 @@
 #include "worker/gateway/input.h"
 #include "worker/gateway/pending.h"
 #include "worker/gateway/query.h"
+#include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
 #include "worker/gateway/worker_link.h"
@@ -65,6 +66,7 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int eve
 	flow_make_room();
 	again |= session_reap_all(&gateway);
 	route_settle();
+	relay_answer_syncs();
 	again |= worker_link_flush_all();
 	arm_clock(again);
 	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))

@@ -48,6 +48,46 @@ bool relay_request(struct worker_link *from, struct bytes body)
 	return true;
 }
 
+bool relay_sync(struct worker_link *from, struct bytes body)
+{
+	return ipc_decode_sync(body, &from->sync);
+}
+
+static bool has_of(const struct pending_list *list, const struct worker_link *from)
+{
+	const struct pending *p;
+
+	TAILQ_FOREACH (p, list, place_next)
+		if ((p->kind == PENDING_TELL || p->kind == PENDING_RELAY) && p->relay_worker == from->index)
+			return true;
+	return false;
+}
+
+/* A tell that its receiver's link may not have taken yet counts as well: it may be rescued. */
+static bool has_passed_on(const struct worker_link *from)
+{
+	if (has_of(&gateway.homeless, from))
+		return false;
+	for (uint32_t i = 0; i < gateway.worker_count; i++)
+		if (has_of(&gateway.workers[i].held, from) ||
+		    (&gateway.workers[i] != from && has_of(&gateway.workers[i].told, from)))
+			return false;
+	return true;
+}
+
+void relay_answer_syncs(void)
+{
+	for (uint32_t i = 0; i < gateway.worker_count; i++) {
+		struct worker_link *worker = &gateway.workers[i];
+
+		if (worker->sync == 0 || worker->link == NULL || !has_passed_on(worker))
+			continue;
+		ipc_encode_sync(link_begin(worker->link), worker->sync);
+		link_end(worker->link);
+		worker->sync = 0;
+	}
+}
+
 bool relay_unwatch(struct worker_link *from, struct bytes body)
 {
 	struct ipc_unwatch m;

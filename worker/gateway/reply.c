@@ -7,6 +7,7 @@
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
+#include "worker/gateway/worker_link.h"
 
 static void send_line(const struct pending *p, const struct ipc_reply *reply)
 {
@@ -110,6 +111,8 @@ static const struct {
 	[IPC_EVENT] = { on_event },
 	[IPC_REQUEST] = { relay_request },
 	[IPC_UNWATCH] = { relay_unwatch },
+	[IPC_SYNC] = { relay_sync },
+	[IPC_BYE] = { worker_link_bye },
 };
 
 void reply_frame(struct link *link, struct bytes body)

@@ -53,7 +53,7 @@ static void sort_out(struct worker_link *worker, uint64_t received)
 
 static void drop(struct worker_link *worker)
 {
-	uint64_t received = worker->link->sent_bytes;
+	uint64_t received = worker->ended ? worker->looked_at : worker->link->sent_bytes;
 
 	link_fini(worker->link);
 	free(worker->link);
@@ -64,6 +64,12 @@ static void drop(struct worker_link *worker)
 	route_send_held(worker);
 	/* Whoever waited for its link to drain would wait for ever. */
 	session_resume_all(&gateway);
+}
+
+bool worker_link_bye(struct worker_link *worker, struct bytes body)
+{
+	worker->ended = ipc_decode_bye(body, &worker->looked_at);
+	return worker->ended;
 }
 
 static void on_drained(struct link *link)
@@ -83,6 +89,8 @@ static void connect_to(struct worker_link *worker, uint32_t incarnation, int tak
 	int r;
 
 	worker->link = memory_new(sizeof(*worker->link));
+	worker->sync = 0;
+	worker->ended = false;
 	worker->incarnation = incarnation;
 	r = link_init(worker->link, gateway.loop, take_fd, &handlers, worker);
 	if (r < 0) {

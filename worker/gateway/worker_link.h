@@ -11,6 +11,9 @@ void worker_link_fini(struct worker_link *worker);
  * its predecessor has said is read to the end first. */
 void worker_link_connect(struct worker_link *worker, uint32_t incarnation, int take_fd);
 
+/* It ends in good order (IPC_BYE): what it has not looked at has not been executed. */
+bool worker_link_bye(struct worker_link *worker, struct bytes body);
+
 /* Hands over what was written after the links had their turn; the last thing before the
  * loop sleeps. True: it must not sleep yet. */
 bool worker_link_flush_all(void);
