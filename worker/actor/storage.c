@@ -92,6 +92,13 @@ static void on_loaded(struct storage *s, struct bytes body)
 	a = map_remove(&s->loads, (struct bytes){ (const char *)&m.rid, sizeof(m.rid) });
 	if (a == NULL)
 		return;
+	/* The store may hear of a new map after this worker has: it is asked until then, since a
+	 * request handed back now would be overtaken by those that come meanwhile. */
+	if (m.code == ERROR_MOVED && worker_keeps(s->worker, a->shard) &&
+	    s->worker->shards[a->shard].epoch == a->load_epoch) {
+		send_load(s, a);
+		return;
+	}
 	TAILQ_REMOVE(&s->loading, a, loading);
 	wake_loaded(s->worker, a, &m);
 }
