@@ -111,8 +111,7 @@ void worker_fini(struct worker *w);
 /* The shard of an address, by the cluster's key. */
 uint32_t worker_shard(const struct worker *w, struct bytes address);
 bool worker_owns(const struct worker *w, uint32_t shard);
-/* It owns the shard, or has not finished to let it go: messages among its own actors stay
- * within the worker. */
+/* It owns the shard, or has not finished to let it go: its actors' messages stay within. */
 bool worker_keeps(const struct worker *w, uint32_t shard);
 
 /* The worker this process is; the seam to hosts carries no context of its own. */

@@ -14,6 +14,7 @@
 #include "proto/json.h"
 #include "proto/msgpack.h"
 #include "tests/unit/turns/host.h"
+#include "worker/actor/acquire.h"
 #include "worker/actor/mailbox.h"
 #include "worker/actor/release.h"
 #include "worker/actor/schedule.h"
@@ -265,13 +266,17 @@ static const char *finish(struct buffer *out)
 	return line;
 }
 
+static uint64_t sync_number; /* of the last IPC_SYNC that a gateway got */
+
 const char *core_next_frame(void)
 {
 	struct buffer out = { 0 };
 	struct bytes body;
 
 	for (size_t i = 0; i < 2; i++)
-		if (take(i, &body)) {
+		while (take(i, &body)) {
+			if (ipc_decode_sync(body, &sync_number))
+				continue;
 			describe(&out, i, body);
 			return finish(&out);
 		}
@@ -344,6 +349,14 @@ void core_store_loaded(const char *address, const char *found)
 	to_worker(&body);
 }
 
+void core_store_refuses_load(enum error_code code)
+{
+	struct buffer body = { 0 };
+
+	ipc_encode_loaded(&body, &(struct ipc_loaded){ .rid = load_rid, .code = code });
+	to_worker(&body);
+}
+
 void core_store_committed(uint64_t seq, enum error_code code)
 {
 	struct buffer body = { 0 };
@@ -388,6 +401,7 @@ static void move(const char *address, uint16_t worker, uint16_t leaving, uint32_
 		if (address == NULL || i == worker_shard(&core_worker, bytes_of(address)))
 			shards[i] = (struct control_shard){ .worker = worker, .leaving = leaving, .epoch = epoch };
 	release_map(&core_worker, former, ++map_serial);
+	acquire_map(&core_worker, former);
 }
 
 void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch)
@@ -405,6 +419,15 @@ void core_mark(uint16_t peer)
 	struct buffer body = { 0 };
 
 	ipc_encode_map(&body, map_serial);
+	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
+	buffer_fini(&body);
+}
+
+void core_sync(uint16_t peer)
+{
+	struct buffer body = { 0 };
+
+	ipc_encode_sync(&body, sync_number);
 	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
 	buffer_fini(&body);
 }

@@ -31,6 +31,8 @@ void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t 
 void core_move_all(uint16_t worker, uint16_t leaving, uint32_t epoch);
 /* The gateway says that it knows the newest map. */
 void core_mark(uint16_t peer);
+/* It says that all that the worker had sent before has gone on. */
+void core_sync(uint16_t peer);
 /* How many shards the worker has told to be free since the last call. */
 unsigned core_released(void);
 
@@ -48,6 +50,7 @@ const char *core_next_store_frame(void);
 
 /* The store's side. found: JSON object of properties, NULL: no record. */
 void core_store_loaded(const char *address, const char *found);
+void core_store_refuses_load(enum error_code code);
 void core_store_committed(uint64_t seq, enum error_code code);
 /* Answers everything that comes by itself: nothing stored, every batch committed. */
 void core_store_automatic(bool on);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <stdio.h>
 
 #include "proto/msgpack.h"
 #include "tests/unit/turns/core.h"
@@ -316,6 +317,61 @@ static void nothing_of_a_former_epoch_slips_into_the_next(void **state)
 	assert_false(in_memory("things.1"));
 }
 
+static void expect_n(const char *address, const char *n)
+{
+	char wanted[64];
+
+	core_send(1, 99, IPC_GET, address, "[\"n\"]", NULL);
+	core_run(10);
+	snprintf(wanted, sizeof(wanted), "1 reply 99 ok v%s", n);
+	expect_frame(wanted);
+}
+
+static void what_is_sent_to_a_shard_that_has_come_waits_for_what_was_sent_before(void **state)
+{
+	(void)state;
+	assert_int_not_equal(worker_shard(&core_worker, BYTES_LITERAL("things.1")),
+	                     worker_shard(&core_worker, BYTES_LITERAL("things.3")));
+	core_move("things.3", 3, NOBODY, 2);
+	core_send(1, 1, IPC_CALL, "things.1", "\"tell\"", "[\"things.3\",1]");
+	core_run(10);
+	(void)core_next_frame(); /* the reply, and the tell on its way through a gateway */
+	(void)core_next_frame();
+	expect_silence();
+	core_move("things.3", 0, NOBODY, 3);
+	core_send(1, 2, IPC_CALL, "things.1", "\"tell\"", "[\"things.3\",2]");
+	core_run(10);
+	expect_frame("1 reply 2 ok v0 0");
+	expect_n("things.3", "0 0");
+	core_sync(0);
+	expect_n("things.3", "0 0");
+	core_send_full(1, &(struct ipc_request){ .verb = IPC_TELL, .address = BYTES_LITERAL("things.3"),
+		.shard = worker_shard(&core_worker, BYTES_LITERAL("things.3")), .epoch = 3,
+		.members = BYTES_LITERAL("\xa3" "add"), .payload = BYTES_LITERAL("\x91\x01") });
+	expect_n("things.3", "1 1");
+	core_sync(1);
+	expect_n("things.3", "2 3");
+}
+
+static void a_store_that_has_not_heard_of_the_map_is_asked_again(void **state)
+{
+	(void)state;
+	core_store_automatic(false);
+	core_move("things.1", 3, NOBODY, 2);
+	core_move("things.1", 0, NOBODY, 3);
+	core_send_full(0, &(struct ipc_request){ .rid = 1, .verb = IPC_GET, .address = BYTES_LITERAL("things.1"),
+		.shard = worker_shard(&core_worker, BYTES_LITERAL("things.1")), .epoch = 3,
+		.members = BYTES_LITERAL("\x91\xa1n") });
+	core_run(1);
+	assert_string_equal(core_next_store_frame(), "load things.1");
+	core_store_refuses_load(ERROR_MOVED);
+	expect_silence(); /* handed back, it would be overtaken by what comes now */
+	assert_string_equal(core_next_store_frame(), "load things.1");
+	core_store_loaded("things.1", NULL);
+	core_run(10);
+	expect_frame("0 reply 1 ok v0 0");
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -329,6 +385,8 @@ int main(void)
 		T(a_turn_that_has_committed_nothing_is_run_again_elsewhere), T(one_that_has_committed_a_step_is_not),
 		T(nor_is_it_where_the_worker_ends), T(nor_where_its_last_commit_is_refused),
 		T(nor_what_was_sent_to_a_store_that_died), T(nothing_of_a_former_epoch_slips_into_the_next),
+		T(what_is_sent_to_a_shard_that_has_come_waits_for_what_was_sent_before),
+		T(a_store_that_has_not_heard_of_the_map_is_asked_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
