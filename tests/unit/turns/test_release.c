@@ -321,7 +321,9 @@ static void expect_n(const char *address, const char *n)
 {
 	char wanted[64];
 
-	core_send(1, 99, IPC_GET, address, "[\"n\"]", NULL);
+	core_send_full(1, &(struct ipc_request){ .rid = 99, .verb = IPC_GET, .address = bytes_of(address),
+		.shard = worker_shard(&core_worker, bytes_of(address)), .epoch = 3,
+		.members = BYTES_LITERAL("\x91\xa1n") });
 	core_run(10);
 	snprintf(wanted, sizeof(wanted), "1 reply 99 ok v%s", n);
 	expect_frame(wanted);
@@ -350,6 +352,7 @@ static void what_is_sent_to_a_shard_that_has_come_waits_for_what_was_sent_before
 		.members = BYTES_LITERAL("\xa3" "add"), .payload = BYTES_LITERAL("\x91\x01") });
 	expect_n("things.3", "1 1");
 	core_sync(1);
+	core_run(10);
 	expect_n("things.3", "2 3");
 }
 
