@@ -16,7 +16,7 @@
 #include "proto/address.h"
 #include "proto/error.h"
 
-#define IPC_VERSION 1
+#define IPC_VERSION 2
 #define IPC_CHAIN_MAX 32 /* actors in one call chain; a longer one is refused with `limit` */
 
 enum ipc_type {
