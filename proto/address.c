@@ -12,12 +12,12 @@ bool address_valid(struct bytes address)
 	for (size_t i = 0; i < address.len; i++) {
 		char c = address.data[i];
 
-		if (c == '.') {
+		if (character_is(c, CHARACTER_WORD)) {
+			segment = true;
+		} else if (c == '.') {
 			if (!segment)
 				return false;
 			segment = false;
-		} else if (character_is(c, CHARACTER_WORD)) {
-			segment = true;
 		} else if (c == '%' && i + 2 < address.len && character_is(address.data[i + 1], CHARACTER_HEX) &&
 		           character_is(address.data[i + 2], CHARACTER_HEX)) {
 			segment = true;

@@ -1,8 +1,7 @@
 /* Messages: their memory and their call chains. */
 #include "worker/actor/message.h"
 
-#include <stdlib.h>
-
+#include "common/pool.h"
 #include "proto/msgpack.h"
 
 static struct bytes copy(char **at, struct bytes from)
@@ -19,12 +18,13 @@ struct message *message_new(struct actor *actor, const struct ipc_request *reque
 {
 	size_t size = request->address.len + request->caller.len + request->chain.len +
 	              request->members.len + request->payload.len;
-	struct message *m = malloc(sizeof(*m) + size);
+	struct message *m = pool_take(sizeof(*m) + size);
 	char *at;
 
 	if (m == NULL)
 		return NULL;
-	*m = (struct message){ .actor = actor, .request = *request, .peer = peer };
+	*m = (struct message){ .actor = actor, .request = *request, .peer = peer,
+	                       .size = sizeof(*m) + size };
 	at = (char *)(m + 1);
 	m->request.address = copy(&at, request->address);
 	m->request.caller = copy(&at, request->caller);
@@ -36,7 +36,8 @@ struct message *message_new(struct actor *actor, const struct ipc_request *reque
 
 void message_free(struct message *m)
 {
-	free(m);
+	if (m)
+		pool_give(m, m->size);
 }
 
 struct bytes message_method(const struct ipc_request *request)

@@ -24,6 +24,7 @@ struct message {
 	bool internal;               /* made by the actor itself: private methods are allowed */
 	bool queued;                 /* in the mailbox */
 	bool cancelled;
+	size_t size;                 /* of all of it */
 };
 
 TAILQ_HEAD(message_list, message);

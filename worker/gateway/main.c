@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/pool.h"
 #include "worker/gateway/accept.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/pending.h"
@@ -162,6 +163,7 @@ static void fini(void)
 		subject_free(subject);
 	map_fini(&gateway.subjects);
 	timers_fini(&gateway.timers);
+	pool_clear();
 	accept_stop();
 	close(gateway.spare_fd);
 }

@@ -1,9 +1,8 @@
 /* The table of requests in flight. */
 #include "worker/gateway/pending.h"
 
-#include <stdlib.h>
-
 #include "common/memory.h"
+#include "common/pool.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
@@ -57,7 +56,7 @@ struct pending *pending_new(enum pending_kind kind, const struct ipc_request *re
 {
 	size_t size = request->address.len + request->caller.len + request->chain.len +
 	              request->members.len + request->payload.len;
-	struct pending *p = malloc(sizeof(*p) + size);
+	struct pending *p = pool_take(sizeof(*p) + size);
 	char *at;
 
 	if (p == NULL)
@@ -98,7 +97,7 @@ void pending_free(struct pending *p)
 	route_take_out(p);
 	if (p->request.rid)
 		give_slot(p->request.rid);
-	free(p);
+	pool_give(p, p->size);
 }
 
 void pending_dismiss(struct pending *take_pending)
