@@ -113,13 +113,14 @@ static inline void msgpack_write_str(struct buffer *out, struct bytes s)
 {
 	char *at;
 
-	if (s.len == 0 || s.len >= 32) {
+	if (s.len >= 32) {
 		msgpack_write_long_str(out, s);
 		return;
 	}
 	at = buffer_reserve(out, 1 + s.len);
 	*at = (char)(0xa0 | s.len);
-	memcpy(at + 1, s.data, s.len);
+	if (s.len > 0)
+		memcpy(at + 1, s.data, s.len);
 	buffer_commit(out, 1 + s.len);
 }
 

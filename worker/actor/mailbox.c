@@ -91,7 +91,7 @@ static enum error_code obstacle(struct worker *w, const struct ipc_request *requ
 	*ret_text = (struct bytes){ NULL, 0 };
 	if (!worker_owns(w, request->shard) || w->shards[request->shard].epoch != request->epoch)
 		return ERROR_MOVED;
-	if (!address_valid(request->address))
+	if (a == NULL && !address_valid(request->address))
 		return ERROR_BAD_ARG;
 	if (c == NULL) {
 		*ret_key = "address";
@@ -124,7 +124,8 @@ void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *
 	struct message *m;
 
 	if (code == ERROR_NONE) {
-		a = actor_get(w, request->address, request->shard);
+		if (a == NULL)
+			a = actor_get(w, request->address, request->shard);
 		m = message_new(a, request, request->verb == IPC_TELL ? PEER_NOBODY : peer);
 		if (m) {
 			m->internal = bytes_equal(request->caller, request->address);
