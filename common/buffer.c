@@ -1,7 +1,6 @@
 /* The byte queue's memory. */
 #include "common/buffer.h"
 
-#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,10 +25,8 @@ static void slide(struct buffer *b)
 	b->tail = length;
 }
 
-char *buffer_reserve(struct buffer *b, size_t n)
+char *buffer_make_room(struct buffer *b, size_t n)
 {
-	if (b->capacity - b->tail >= n && b->data)
-		return b->data + b->tail;
 	if (b->head > 0)
 		slide(b);
 	if (b->capacity - b->tail < n || b->data == NULL) {
@@ -41,30 +38,6 @@ char *buffer_reserve(struct buffer *b, size_t n)
 		b->capacity = capacity;
 	}
 	return b->data + b->tail;
-}
-
-void buffer_commit(struct buffer *b, size_t n)
-{
-	assert(b->capacity - b->tail >= n);
-	b->tail += n;
-}
-
-void buffer_append(struct buffer *b, const void *data, size_t n)
-{
-	if (n == 0)
-		return;
-	memcpy(buffer_reserve(b, n), data, n);
-	b->tail += n;
-}
-
-void buffer_append_bytes(struct buffer *b, struct bytes s)
-{
-	buffer_append(b, s.data, s.len);
-}
-
-void buffer_append_text(struct buffer *b, const char *text)
-{
-	buffer_append(b, text, strlen(text));
 }
 
 void buffer_printf(struct buffer *b, const char *format, ...)

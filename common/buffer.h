@@ -2,6 +2,8 @@
 #ifndef COMMON_BUFFER_H
 #define COMMON_BUFFER_H
 
+#include <assert.h>
+
 #include "common/bytes.h"
 
 /* Zeroed memory is an empty buffer that owns nothing. */
@@ -14,14 +16,42 @@ struct buffer {
 
 void buffer_fini(struct buffer *b);
 
+/* Slides or grows, so that there is room. */
+char *buffer_make_room(struct buffer *b, size_t n);
+
 /* Room for at least n more bytes; the pointer is where they go. They count once
  * buffer_commit() says so. Out of memory aborts: callers bound n beforehand. */
-char *buffer_reserve(struct buffer *b, size_t n);
-void buffer_commit(struct buffer *b, size_t n);
+static inline char *buffer_reserve(struct buffer *b, size_t n)
+{
+	if (b->data && b->capacity - b->tail >= n)
+		return b->data + b->tail;
+	return buffer_make_room(b, n);
+}
 
-void buffer_append(struct buffer *b, const void *data, size_t n);
-void buffer_append_bytes(struct buffer *b, struct bytes s);
-void buffer_append_text(struct buffer *b, const char *text);
+static inline void buffer_commit(struct buffer *b, size_t n)
+{
+	assert(b->capacity - b->tail >= n);
+	b->tail += n;
+}
+
+static inline void buffer_append(struct buffer *b, const void *data, size_t n)
+{
+	if (n == 0)
+		return;
+	memcpy(buffer_reserve(b, n), data, n);
+	b->tail += n;
+}
+
+static inline void buffer_append_bytes(struct buffer *b, struct bytes s)
+{
+	buffer_append(b, s.data, s.len);
+}
+
+static inline void buffer_append_text(struct buffer *b, const char *text)
+{
+	buffer_append(b, text, strlen(text));
+}
+
 __attribute__((format(printf, 2, 3), nonnull(2))) void buffer_printf(struct buffer *b, const char *format, ...);
 
 /* Forgets the first n unread bytes (n <= length). Memory stays; see buffer_trim(). */

@@ -1,12 +1,7 @@
 /* Addresses, names and versions as text. */
 #include "proto/address.h"
 
-#include <ctype.h>
-
-static bool plain(char c)
-{
-	return isalnum((unsigned char)c) || c == '-' || c == '_';
-}
+#include "proto/characters.h"
 
 bool address_valid(struct bytes address)
 {
@@ -17,14 +12,14 @@ bool address_valid(struct bytes address)
 	for (size_t i = 0; i < address.len; i++) {
 		char c = address.data[i];
 
-		if (c == '.') {
+		if (character_is(c, CHARACTER_WORD)) {
+			segment = true;
+		} else if (c == '.') {
 			if (!segment)
 				return false;
 			segment = false;
-		} else if (plain(c)) {
-			segment = true;
-		} else if (c == '%' && i + 2 < address.len && isxdigit((unsigned char)address.data[i + 1]) &&
-		           isxdigit((unsigned char)address.data[i + 2])) {
+		} else if (c == '%' && i + 2 < address.len && character_is(address.data[i + 1], CHARACTER_HEX) &&
+		           character_is(address.data[i + 2], CHARACTER_HEX)) {
 			segment = true;
 			i += 2;
 		} else {
@@ -38,10 +33,10 @@ bool name_valid(struct bytes name)
 {
 	if (name.len == 0 || name.len > NAME_MAX_LENGTH)
 		return false;
-	if (!isalpha((unsigned char)name.data[0]) && name.data[0] != '_')
+	if (!character_is(name.data[0], CHARACTER_INITIAL))
 		return false;
 	for (size_t i = 1; i < name.len; i++)
-		if (!plain(name.data[i]))
+		if (!character_is(name.data[i], CHARACTER_WORD))
 			return false;
 	return true;
 }
@@ -79,17 +74,30 @@ bool version_parse(struct bytes text, struct version *ret)
 	return true;
 }
 
+char *version_write(struct version v, char *at)
+{
+	static const char digits[] = "0123456789abcdef";
+	char decimal[20], *end = decimal + sizeof(decimal), *first = end;
+	unsigned shift = 28;
+
+	while (shift > 0 && v.epoch >> shift == 0)
+		shift -= 4;
+	for (;; shift -= 4) {
+		*at++ = digits[v.epoch >> shift & 15];
+		if (shift == 0)
+			break;
+	}
+	*at++ = ':';
+	do
+		*--first = digits[v.number % 10];
+	while (v.number /= 10);
+	memcpy(at, first, (size_t)(end - first));
+	return at + (end - first);
+}
+
 void version_format(struct version v, struct buffer *out)
 {
-	char text[32], *at = text + sizeof(text);
-	static const char digits[] = "0123456789abcdef";
+	char *at = buffer_reserve(out, VERSION_MAX);
 
-	do
-		*--at = digits[v.number % 10];
-	while (v.number /= 10);
-	*--at = ':';
-	do
-		*--at = digits[v.epoch & 15];
-	while (v.epoch >>= 4);
-	buffer_append(out, at, (size_t)(text + sizeof(text) - at));
+	buffer_commit(out, (size_t)(version_write(v, at) - at));
 }

@@ -9,6 +9,7 @@
 #define ADDRESS_MAX 255 /* bytes */
 #define NAME_MAX_LENGTH 64 /* bytes of a member name */
 #define MEMBERS_MAX 64  /* names in one list */
+#define VERSION_MAX 29  /* bytes of a version's text */
 
 /* seg *("." seg), segments of letters, digits, - _ and %XX. */
 bool address_valid(struct bytes address);
@@ -36,6 +37,8 @@ static inline bool version_equal(struct version a, struct version b)
 
 /* `3f:128`: epoch in hex, number in decimal. */
 bool version_parse(struct bytes text, struct version *ret);
+/* At most VERSION_MAX bytes, without a NUL; returns their end. */
+char *version_write(struct version v, char *at);
 void version_format(struct version v, struct buffer *out);
 
 #endif

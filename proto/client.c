@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 
+#include "proto/characters.h"
 #include "proto/client_hint.h"
 
 /* A line on its way: words are cut off its front. */
@@ -33,17 +34,12 @@ static enum error_code usage(struct line *l, const struct client_verb_row *verb,
 	return hinted(l, code);
 }
 
-static bool is_word_character(char c)
-{
-	return isalnum((unsigned char)c) || c == '-' || c == '_';
-}
-
 static bool id_valid(struct bytes id)
 {
 	if (id.len == 0 || id.len > CLIENT_ID_MAX)
 		return false;
 	for (size_t i = 0; i < id.len; i++)
-		if (!is_word_character(id.data[i]))
+		if (!character_is(id.data[i], CHARACTER_WORD))
 			return false;
 	return true;
 }
@@ -52,23 +48,16 @@ static bool id_valid(struct bytes id)
  * separates: two of them make an empty word. */
 static bool next_word(struct line *l, struct bytes *ret)
 {
-	const char *space;
+	struct bytes rest = l->rest;
+	size_t n = 0;
 
-	if (l->rest.data == NULL)
+	if (rest.data == NULL)
 		return false;
-	space = memchr(l->rest.data, ' ', l->rest.len);
-	*ret = (struct bytes){ l->rest.data, space ? (size_t)(space - l->rest.data) : l->rest.len };
-	l->rest = space ? (struct bytes){ space + 1, l->rest.len - ret->len - 1 } : (struct bytes){ NULL, 0 };
+	while (n < rest.len && rest.data[n] != ' ') /* words are short: sooner done than memchr() is called */
+		n++;
+	*ret = (struct bytes){ rest.data, n };
+	l->rest = n < rest.len ? (struct bytes){ rest.data + n + 1, rest.len - n - 1 } : (struct bytes){ NULL, 0 };
 	return true;
-}
-
-static struct bytes peek_word(const struct line *l)
-{
-	struct line copy = *l;
-	struct bytes word = { NULL, 0 };
-
-	next_word(&copy, &word);
-	return word;
 }
 
 /* --- options --- */
@@ -102,14 +91,14 @@ static const struct option_row {
 	{ CLIENT_OPTION_SESSION, "session", OPTION_TEXT, offsetof(struct client_request, session) },
 };
 
-/* letters and `=` */
-static bool looks_like_option(struct bytes word)
+/* Letters and `=` come next. */
+static bool looks_like_option(struct bytes rest)
 {
 	size_t i = 0;
 
-	while (i < word.len && word.data[i] >= 'a' && word.data[i] <= 'z')
+	while (i < rest.len && rest.data[i] >= 'a' && rest.data[i] <= 'z')
 		i++;
-	return i > 0 && i < word.len && word.data[i] == '=';
+	return i > 0 && i < rest.len && rest.data[i] == '=';
 }
 
 static bool parse_number(struct bytes text, uint64_t *ret)
@@ -197,7 +186,7 @@ static enum error_code parse_options(struct line *l, const struct client_verb_ro
 {
 	struct bytes word;
 
-	while (l->rest.data && looks_like_option(peek_word(l))) {
+	while (l->rest.data && looks_like_option(l->rest)) {
 		enum error_code code;
 
 		next_word(l, &word);
@@ -320,7 +309,7 @@ static bool has_control_character(struct bytes line)
 static const struct client_verb_row *find_verb(struct bytes word)
 {
 	for (size_t i = 0; i < CLIENT_VERB_COUNT; i++)
-		if (bytes_equal(word, bytes_of(client_verb_rows[i].word)))
+		if (client_verb_rows[i].word[0] == word.data[0] && bytes_equal(word, bytes_of(client_verb_rows[i].word)))
 			return &client_verb_rows[i];
 	return NULL;
 }
@@ -381,7 +370,7 @@ bool client_first_line_plausible(struct bytes line)
 	if (bytes_equal(verb, BYTES_LITERAL("@")))
 		return true; /* the ID was forgotten */
 	for (size_t i = 0; i < verb.len; i++)
-		if (!is_word_character(verb.data[i]) && verb.data[i] != '.')
+		if (!character_is(verb.data[i], CHARACTER_WORD) && verb.data[i] != '.')
 			return false;
 	return true;
 }

@@ -1,42 +1,63 @@
 /* Lines to a client. */
 #include "proto/client.h"
 
-static void append_version(const char *key, const struct version *v, struct buffer *out)
+#include <stdio.h>
+
+/* What a line takes at most beside its texts: words, spaces, versions, a number. */
+#define FRAME_MAX 192
+
+static char *put(char *at, struct bytes s)
 {
-	if (v == NULL)
-		return;
-	buffer_append_text(out, key);
-	version_format(*v, out);
+	if (s.len > 0)
+		memcpy(at, s.data, s.len);
+	return at + s.len;
+}
+
+static char *put_text(char *at, const char *text)
+{
+	while (*text)
+		*at++ = *text++;
+	return at;
+}
+
+static char *put_version(char *at, const char *key, const struct version *v)
+{
+	return v ? version_write(*v, put_text(at, key)) : at;
+}
+
+static char *put_tail(char *at, const struct client_line *line)
+{
+	*at++ = ' ';
+	at = put_text(at, line->word);
+	if (line->code != ERROR_NONE) {
+		*at++ = ' ';
+		at = put_text(at, error_rows[line->code].name);
+	}
+	at = put_version(at, " base=", line->base);
+	at = put_version(at, " v=", line->v);
+	if (line->n > 0)
+		at += sprintf(at, " n=%llu", (unsigned long long)line->n);
+	if (line->del.len > 0)
+		at = put(put_text(at, " del="), line->del);
+	if (line->json.len > 0) {
+		*at++ = ' ';
+		at = put(at, line->json);
+	}
+	*at++ = '\n';
+	return at;
 }
 
 void client_format_tail(const struct client_line *line, struct buffer *out)
 {
-	buffer_append(out, " ", 1);
-	buffer_append_text(out, line->word);
-	if (line->code != ERROR_NONE) {
-		buffer_append(out, " ", 1);
-		buffer_append_text(out, error_rows[line->code].name);
-	}
-	append_version(" base=", line->base, out);
-	append_version(" v=", line->v, out);
-	if (line->n > 0)
-		buffer_printf(out, " n=%llu", (unsigned long long)line->n);
-	if (line->del.len > 0) {
-		buffer_append_text(out, " del=");
-		buffer_append_bytes(out, line->del);
-	}
-	if (line->json.len > 0) {
-		buffer_append(out, " ", 1);
-		buffer_append_bytes(out, line->json);
-	}
-	buffer_append(out, "\n", 1);
+	char *at = buffer_reserve(out, FRAME_MAX + line->del.len + line->json.len);
+
+	buffer_commit(out, (size_t)(put_tail(at, line) - at));
 }
 
 void client_format(const struct client_line *line, struct buffer *out)
 {
-	if (line->id.len > 0)
-		buffer_append_bytes(out, line->id);
-	else
-		buffer_append(out, "*", 1);
-	client_format_tail(line, out);
+	struct bytes id = line->id.len > 0 ? line->id : BYTES_LITERAL("*");
+	char *at = buffer_reserve(out, FRAME_MAX + id.len + line->del.len + line->json.len);
+
+	buffer_commit(out, (size_t)(put_tail(put(at, id), line) - at));
 }

@@ -76,20 +76,60 @@ unsigned ipc_type(struct bytes body)
 
 enum { FLAG_CONDITIONAL = 1, FLAG_RESUME = 2, FLAG_BULK = 4, FLAG_VERSIONED = 1, FLAG_RESUMED = 2 };
 
+/* The fields of fixed position travel as one bin of their bytes, in the order of this
+ * machine: both ends are processes of one node. */
+struct __attribute__((packed)) packed_version {
+	uint32_t epoch;
+	uint64_t number;
+};
+
+struct __attribute__((packed)) request_head {
+	uint32_t rid, shard, epoch;
+	uint8_t verb, flags;
+	uint64_t deadline;
+	struct packed_version if_version, base;
+};
+
+struct __attribute__((packed)) reply_head {
+	uint32_t rid;
+	uint8_t code, flags;
+	struct packed_version version;
+};
+
+static struct packed_version pack(struct version v)
+{
+	return (struct packed_version){ v.epoch, v.number };
+}
+
+static struct version unpack(struct packed_version v)
+{
+	return (struct version){ v.epoch, v.number };
+}
+
+/* false: the bin is not of that size. */
+static bool read_head(struct msgpack_reader *r, void *ret, size_t size)
+{
+	struct bytes s = msgpack_read_str(r);
+
+	if (s.len != size)
+		return false;
+	memcpy(ret, s.data, size);
+	return true;
+}
+
 void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
 {
-	begin(out, IPC_REQUEST, 16);
-	msgpack_write_uint(out, m->rid);
-	msgpack_write_uint(out, m->shard);
-	msgpack_write_uint(out, m->epoch);
-	msgpack_write_uint(out, m->verb);
-	msgpack_write_uint(out, (m->conditional ? FLAG_CONDITIONAL : 0) | (m->resume ? FLAG_RESUME : 0) |
-	                        (m->bulk ? FLAG_BULK : 0));
-	msgpack_write_uint(out, m->deadline);
+	const struct request_head head = {
+		.rid = m->rid, .shard = m->shard, .epoch = m->epoch, .verb = (uint8_t)m->verb,
+		.flags = (uint8_t)((m->conditional ? FLAG_CONDITIONAL : 0) | (m->resume ? FLAG_RESUME : 0) |
+		                   (m->bulk ? FLAG_BULK : 0)),
+		.deadline = m->deadline, .if_version = pack(m->if_version), .base = pack(m->base),
+	};
+
+	begin(out, IPC_REQUEST, 7);
+	msgpack_write_bin(out, (struct bytes){ (const char *)&head, sizeof(head) });
 	msgpack_write_str(out, m->address);
 	msgpack_write_str(out, m->caller);
-	write_version(out, m->if_version);
-	write_version(out, m->base);
 	msgpack_write_raw(out, m->chain);
 	msgpack_write_raw(out, m->members);
 	msgpack_write_raw(out, m->payload);
@@ -97,27 +137,24 @@ void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
 
 bool ipc_decode_request(struct bytes body, struct ipc_request *ret)
 {
-	struct msgpack_reader r = open_body(body, IPC_REQUEST, 16);
-	struct ipc_request m = { .rid = read_u32(&r) };
-	uint64_t verb, flags;
+	struct msgpack_reader r = open_body(body, IPC_REQUEST, 7);
+	struct request_head head;
+	struct ipc_request m;
 
-	m.shard = read_u32(&r);
-	m.epoch = read_u32(&r);
-	verb = msgpack_read_uint(&r);
-	flags = msgpack_read_uint(&r);
-	m.deadline = msgpack_read_uint(&r);
+	if (!read_head(&r, &head, sizeof(head)) || head.verb > IPC_WATCH)
+		return false;
+	m = (struct ipc_request){
+		.rid = head.rid, .shard = head.shard, .epoch = head.epoch, .verb = (enum ipc_verb)head.verb,
+		.conditional = head.flags & FLAG_CONDITIONAL, .resume = head.flags & FLAG_RESUME,
+		.bulk = head.flags & FLAG_BULK,
+		.deadline = head.deadline, .if_version = unpack(head.if_version), .base = unpack(head.base),
+	};
 	m.address = msgpack_read_str(&r);
 	m.caller = msgpack_read_str(&r);
-	m.if_version = read_version(&r);
-	m.base = read_version(&r);
 	m.chain = read_payload(&r);
 	m.members = read_payload(&r);
 	m.payload = read_payload(&r);
-	m.conditional = flags & FLAG_CONDITIONAL;
-	m.resume = flags & FLAG_RESUME;
-	m.bulk = flags & FLAG_BULK;
-	m.verb = (enum ipc_verb)verb;
-	if (!whole(&r) || verb > IPC_WATCH || m.address.len > ADDRESS_MAX)
+	if (!whole(&r) || m.address.len > ADDRESS_MAX)
 		return false;
 	*ret = m;
 	return true;
@@ -125,27 +162,30 @@ bool ipc_decode_request(struct bytes body, struct ipc_request *ret)
 
 void ipc_encode_reply(struct buffer *out, const struct ipc_reply *m)
 {
-	begin(out, IPC_REPLY, 7);
-	msgpack_write_uint(out, m->rid);
-	msgpack_write_uint(out, m->code);
-	msgpack_write_uint(out, (m->versioned ? FLAG_VERSIONED : 0) | (m->resumed ? FLAG_RESUMED : 0));
-	write_version(out, m->version);
+	const struct reply_head head = {
+		.rid = m->rid, .code = (uint8_t)m->code, .version = pack(m->version),
+		.flags = (uint8_t)((m->versioned ? FLAG_VERSIONED : 0) | (m->resumed ? FLAG_RESUMED : 0)),
+	};
+
+	begin(out, IPC_REPLY, 3);
+	msgpack_write_bin(out, (struct bytes){ (const char *)&head, sizeof(head) });
 	msgpack_write_raw(out, m->payload);
 }
 
 bool ipc_decode_reply(struct bytes body, struct ipc_reply *ret)
 {
-	struct msgpack_reader r = open_body(body, IPC_REPLY, 7);
-	struct ipc_reply m = { .rid = read_u32(&r) };
-	uint64_t flags;
+	struct msgpack_reader r = open_body(body, IPC_REPLY, 3);
+	struct reply_head head;
+	struct ipc_reply m;
 
-	m.code = read_code(&r);
-	flags = msgpack_read_uint(&r);
-	m.version = read_version(&r);
+	if (!read_head(&r, &head, sizeof(head)) || head.code >= ERROR_COUNT)
+		return false;
+	m = (struct ipc_reply){
+		.rid = head.rid, .code = (enum error_code)head.code, .version = unpack(head.version),
+		.versioned = head.flags & FLAG_VERSIONED, .resumed = head.flags & FLAG_RESUMED,
+	};
 	/* Here nil is a value: a method may return null. */
 	m.payload = msgpack_read_value(&r);
-	m.versioned = flags & FLAG_VERSIONED;
-	m.resumed = flags & FLAG_RESUMED;
 	if (!whole(&r))
 		return false;
 	*ret = m;

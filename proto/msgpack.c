@@ -22,7 +22,7 @@ static bool fits(struct msgpack_reader *r, ptrdiff_t missing)
 	return false;
 }
 
-uint64_t msgpack_read_uint(struct msgpack_reader *r)
+uint64_t msgpack_read_long_uint(struct msgpack_reader *r)
 {
 	int64_t v;
 
@@ -74,7 +74,7 @@ static uint32_t counted(struct msgpack_reader *r, uint32_t n)
 	return r->bad ? 0 : n;
 }
 
-uint32_t msgpack_read_array(struct msgpack_reader *r)
+uint32_t msgpack_read_long_array(struct msgpack_reader *r)
 {
 	if (!some(r))
 		return 0;
@@ -85,7 +85,7 @@ uint32_t msgpack_read_array(struct msgpack_reader *r)
 	return fits(r, mp_check_array(r->at, r->end)) ? counted(r, mp_decode_array(&r->at)) : 0;
 }
 
-uint32_t msgpack_read_map(struct msgpack_reader *r)
+uint32_t msgpack_read_long_map(struct msgpack_reader *r)
 {
 	if (!some(r))
 		return 0;
@@ -105,7 +105,7 @@ static bool head_fits(struct msgpack_reader *r, bool bin)
 	return fits(r, bin ? 1 + length_size - (r->end - r->at) : mp_check_strl(r->at, r->end));
 }
 
-struct bytes msgpack_read_str(struct msgpack_reader *r)
+struct bytes msgpack_read_long_str(struct msgpack_reader *r)
 {
 	bool bin;
 	uint32_t len;
@@ -161,9 +161,10 @@ static bool skip_leaf(struct msgpack_reader *r, enum mp_type type)
  * with mp_check(): it counts elements in an int, which an array of 2^32-1 overflows. */
 static bool skip_value(struct msgpack_reader *r)
 {
-	uint64_t left[MSGPACK_DEPTH_MAX + 1] = { 1 }; /* values still to come, at each depth */
+	uint64_t left[MSGPACK_DEPTH_MAX + 1]; /* values still to come, at each depth up to this one */
 	unsigned depth = 0;
 
+	left[0] = 1;
 	for (;;) {
 		enum mp_type type;
 
@@ -194,6 +195,10 @@ struct bytes msgpack_read_value(struct msgpack_reader *r)
 
 	if (!some(r))
 		return none;
+	if ((unsigned char)*begin < 0x80) { /* a small number, as most are */
+		r->at++;
+		return (struct bytes){ begin, 1 };
+	}
 	if (!skip_value(r)) {
 		r->bad = true;
 		return none;
@@ -230,7 +235,7 @@ void msgpack_write_bool(struct buffer *out, bool v)
 	wrote(out, at, mp_encode_bool(at, v));
 }
 
-void msgpack_write_uint(struct buffer *out, uint64_t v)
+void msgpack_write_long_uint(struct buffer *out, uint64_t v)
 {
 	char *at = buffer_reserve(out, 9);
 
@@ -251,7 +256,7 @@ void msgpack_write_real(struct buffer *out, double v)
 	wrote(out, at, mp_encode_double(at, v));
 }
 
-void msgpack_write_str(struct buffer *out, struct bytes s)
+void msgpack_write_long_str(struct buffer *out, struct bytes s)
 {
 	char *at = buffer_reserve(out, s.len + 5);
 
@@ -265,14 +270,14 @@ void msgpack_write_bin(struct buffer *out, struct bytes s)
 	wrote(out, at, mp_encode_bin(at, s.len ? s.data : "", (uint32_t)s.len));
 }
 
-void msgpack_write_array(struct buffer *out, uint32_t n)
+void msgpack_write_long_array(struct buffer *out, uint32_t n)
 {
 	char *at = buffer_reserve(out, 5);
 
 	wrote(out, at, mp_encode_array(at, n));
 }
 
-void msgpack_write_map(struct buffer *out, uint32_t n)
+void msgpack_write_long_map(struct buffer *out, uint32_t n)
 {
 	char *at = buffer_reserve(out, 5);
 

@@ -119,7 +119,7 @@ static enum error_code obstacle(struct worker *w, uint16_t peer, const struct ip
 	*ret_text = (struct bytes){ NULL, 0 };
 	if (!takes_shard(w, peer, request))
 		return ERROR_MOVED;
-	if (!address_valid(request->address))
+	if (a == NULL && !address_valid(request->address))
 		return ERROR_BAD_ARG;
 	if (c == NULL) {
 		*ret_key = "address";
@@ -177,7 +177,8 @@ void mailbox_receive(struct worker *w, uint16_t peer, const struct ipc_request *
 	if (code == ERROR_MOVED && (release_keep_early(w, peer, request) || mailbox_pass_on(w, peer, request)))
 		return;
 	if (code == ERROR_NONE) {
-		a = actor_get(w, request->address, request->shard);
+		if (a == NULL)
+			a = actor_get(w, request->address, request->shard);
 		m = message_new(a, request, request->verb == IPC_TELL ? PEER_NOBODY : peer);
 		if (m) {
 			m->internal = bytes_equal(request->caller, request->address);

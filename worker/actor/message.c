@@ -1,8 +1,7 @@
 /* Messages: their memory and their call chains. */
 #include "worker/actor/message.h"
 
-#include <stdlib.h>
-
+#include "common/pool.h"
 #include "proto/msgpack.h"
 #include "worker/actor/room.h"
 
@@ -25,13 +24,13 @@ size_t message_size(const struct ipc_request *request)
 struct message *message_new(struct actor *actor, const struct ipc_request *request, uint16_t peer)
 {
 	size_t size = message_size(request);
-	struct message *m = malloc(size);
+	struct message *m = pool_take(size);
 	char *at;
 
 	if (m == NULL)
 		return NULL;
 	room_take(size);
-	*m = (struct message){ .actor = actor, .request = *request, .peer = peer };
+	*m = (struct message){ .actor = actor, .request = *request, .peer = peer, .size = size };
 	at = (char *)(m + 1);
 	m->request.address = copy(&at, request->address);
 	m->request.caller = copy(&at, request->caller);
@@ -43,9 +42,10 @@ struct message *message_new(struct actor *actor, const struct ipc_request *reque
 
 void message_free(struct message *m)
 {
-	if (m)
-		room_give(message_size(&m->request));
-	free(m);
+	if (m == NULL)
+		return;
+	room_give(m->size);
+	pool_give(m, m->size);
 }
 
 struct bytes message_method(const struct ipc_request *request)

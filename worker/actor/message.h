@@ -25,6 +25,7 @@ struct message {
 	bool queued;                 /* in the mailbox */
 	bool cancelled;
 	bool stepped;                /* its turn has committed a step before the present one */
+	size_t size;                 /* of all of it */
 };
 
 TAILQ_HEAD(message_list, message);

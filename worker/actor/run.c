@@ -2,10 +2,9 @@
 #include "worker/actor/run.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "common/clock.h"
-#include "common/memory.h"
+#include "common/pool.h"
 #include "proto/msgpack.h"
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
@@ -85,7 +84,7 @@ static void on_deadline(struct timer *timer)
 
 void run_begin(struct worker *w, struct actor *a, enum turn_phase phase, struct message *take_message)
 {
-	struct turn_private *t = memory_new(sizeof(*t));
+	struct turn_private *t = pool_new(sizeof(*t));
 
 	t->turn = (struct turn){
 		.actor = a, .class = class_ref(a->class), .message = take_message, .private = t,
@@ -144,7 +143,7 @@ void run_end(struct worker *w, struct turn_private *t)
 	mailbox_done(w, t->turn.message);
 	class_unref(t->turn.class);
 	buffer_fini(&t->answer);
-	free(t);
+	pool_give(t, sizeof(*t));
 }
 
 /* What follows the end of a turn that its actor survives. */

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/memory.h"
+#include "common/pool.h"
 #include "proto/msgpack.h"
 #include "worker/actor/alarm.h"
 #include "worker/actor/outbox.h"
@@ -15,8 +16,11 @@
 
 struct step *step_open(struct actor *a)
 {
-	if (a->step == NULL)
-		a->step = memory_new(sizeof(*a->step));
+	if (a->step == NULL) {
+		a->step = pool_new(sizeof(*a->step));
+		a->step->undo = a->step->few;
+		a->step->capacity = STEP_FEW;
+	}
 	return a->step;
 }
 
@@ -26,9 +30,10 @@ static void step_free(struct actor *a)
 
 	a->step = NULL;
 	buffer_fini(&s->requests);
-	free(s->undo);
+	if (s->undo != s->few)
+		free(s->undo);
 	free(s->calls);
-	free(s);
+	pool_give(s, sizeof(*s));
 }
 
 /* The number kind of a property follows its default; an integer that would lose its
@@ -53,8 +58,10 @@ static int adapt_number(const struct property *p, struct value *v)
 static void remember(struct step *s, uint32_t index, const struct slot *old)
 {
 	if (s->count == s->capacity) {
-		s->capacity = s->capacity ? s->capacity * 2 : 4;
-		s->undo = memory_grow(s->undo, s->capacity, sizeof(*s->undo));
+		s->capacity *= 2;
+		s->undo = memory_grow(s->undo == s->few ? NULL : s->undo, s->capacity, sizeof(*s->undo));
+		if (s->count == STEP_FEW)
+			memcpy(s->undo, s->few, sizeof(s->few));
 	}
 	s->undo[s->count++] = (struct undo){ index, *old };
 }

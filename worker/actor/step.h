@@ -10,8 +10,11 @@ struct undo {
 	struct slot old;
 };
 
+#define STEP_FEW 4
+
 struct step {
-	struct undo *undo;  /* each changed property once */
+	struct undo *undo;  /* each changed property once; `few` or memory of its own */
+	struct undo few[STEP_FEW];
 	uint32_t count, capacity;
 	struct buffer requests; /* calls, tells and watches of the step (outbox.h) */
 	struct alarm *alarms;   /* after() and every() of the step, newest first */

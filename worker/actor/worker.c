@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/pool.h"
 #include "worker/actor/acquire.h"
 #include "worker/actor/call.h"
 #include "worker/actor/host.h"
@@ -91,6 +92,7 @@ void worker_fini(struct worker *w)
 	quarantine_fini(&w->quarantine);
 	timers_fini(&w->timers);
 	buffer_fini(&w->loopback);
+	pool_clear();
 }
 
 uint32_t worker_shard(const struct worker *w, struct bytes address)

@@ -12,6 +12,7 @@
 
 #define PARTING_MS 1000    /* who sends on after the farewell is listened to for so long */
 #define DISCARD_AT_ONCE 16 /* reads */
+#define OUTPUT_FIRST 2048  /* bytes made room for at once */
 
 bool session_is_slow(const struct session *s)
 {
@@ -177,6 +178,8 @@ void session_send(struct session *s, const struct client_line *line)
 		return;
 	if (line->code != ERROR_NONE)
 		gateway.counters.errors[line->code]++;
+	if (before == 0)
+		buffer_reserve(&s->out, OUTPUT_FIRST);
 	client_format(line, &s->out);
 	wrote(s, before);
 }

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
+#include "common/pool.h"
 #include "worker/gateway/accept.h"
 #include "worker/gateway/crowd.h"
 #include "worker/gateway/flow.h"
@@ -174,6 +175,7 @@ static void fini(void)
 		subject_free(subject);
 	map_fini(&gateway.subjects);
 	timers_fini(&gateway.timers);
+	pool_clear();
 	accept_stop();
 	close(gateway.spare_fd);
 }

@@ -1,9 +1,8 @@
 /* The table of requests in flight. */
 #include "worker/gateway/pending.h"
 
-#include <stdlib.h>
-
 #include "common/memory.h"
+#include "common/pool.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
@@ -62,7 +61,7 @@ size_t pending_size(const struct ipc_request *request)
 struct pending *pending_new(enum pending_kind kind, const struct ipc_request *request)
 {
 	size_t size = pending_size(request);
-	struct pending *p = malloc(size);
+	struct pending *p = pool_take(size);
 	char *at;
 
 	if (p == NULL)
@@ -107,7 +106,7 @@ void pending_free(struct pending *p)
 		give_slot(p->request.rid);
 	if (p->kind == PENDING_CLIENT)
 		gateway.in_flight.used -= p->size;
-	free(p);
+	pool_give(p, p->size);
 }
 
 void pending_dismiss(struct pending *take_pending)
@@ -118,10 +117,20 @@ void pending_dismiss(struct pending *take_pending)
 		pending_free(take_pending);
 }
 
+/* All bytes of an ID, folded. */
+static uint64_t print_of(struct bytes id)
+{
+	uint64_t words[CLIENT_ID_MAX / 8] = { 0 };
+
+	memcpy(words, id.data, id.len);
+	return (words[0] ^ words[1] * 3 ^ words[2] * 5 ^ words[3] * 7) + id.len;
+}
+
 void pending_attach(struct pending *p, struct session *s, struct bytes id)
 {
 	p->session = s;
 	p->number = s->requests;
+	p->id_print = print_of(id);
 	p->id_length = id.len;
 	memcpy(p->id, id.data, id.len);
 	TAILQ_INSERT_TAIL(&s->pendings, p, of_session);
@@ -131,10 +140,11 @@ void pending_attach(struct pending *p, struct session *s, struct bytes id)
 
 struct pending *pending_find(const struct session *s, struct bytes id)
 {
+	uint64_t print = print_of(id);
 	struct pending *p;
 
 	TAILQ_FOREACH (p, &s->pendings, of_session)
-		if (p->id_length == id.len && memcmp(p->id, id.data, id.len) == 0)
+		if (p->id_print == print && p->id_length == id.len && memcmp(p->id, id.data, id.len) == 0)
 			return p;
 	return NULL;
 }

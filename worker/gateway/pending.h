@@ -41,6 +41,7 @@ struct pending {
 	bool cancelled;              /* SENT: its worker has been asked to give it up */
 	struct watch *watch;         /* WATCH: made, not yet live */
 	uint64_t number;             /* of the session's requests */
+	uint64_t id_print;           /* of the ID: most others differ in it */
 	size_t id_length;
 	char id[CLIENT_ID_MAX];
 	/* RELAY: who asked */

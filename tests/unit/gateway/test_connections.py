@@ -1,6 +1,7 @@
 """Connections: lines that are none, limits, readers that are slow, doors that are shut."""
 
 import sys
+import time
 
 import wire
 from node import node, run, the_object
@@ -100,8 +101,13 @@ def without_descriptors_it_refuses_and_stays_alive(stage):
     newcomer.is_closed()
     clients[0].hears_nothing()
     clients.pop().closes()
+    deadline = time.monotonic() + 10      # its end is heard when its turn comes
+    newcomer = stage.client(greeted=False)
+    while not newcomer.line().startswith("* stage"):
+        assert time.monotonic() < deadline, "its descriptor never came back"
+        newcomer = stage.client(greeted=False)
+    newcomer.hears_nothing()
     clients[0].hears_nothing()
-    stage.client().hears_nothing()
 
 
 @node(client_output="4K")

@@ -15,6 +15,9 @@ CODES = ("none bad-line too-long bad-verb bad-arg dup-id no-auth denied no-actor
          "timeout cancelled lost crashed internal gone slow idle protocol shutdown moved").split()
 
 
+REQUEST_HEAD, REPLY_HEAD = "<IIIBBQIQIQ", "<IBBIQ"
+
+
 class Bin(bytes):
     """Packed as bin, where plain bytes are msgpack that stands already."""
 
@@ -81,10 +84,13 @@ def unpack(data, at=0):
 class Frame:
     """A frame from the gateway, by the names of its fields."""
 
+    HEADS = {                             # what travels packed, as one bin
+        REQUEST: (REQUEST_HEAD, "rid shard epoch verb flags deadline if_epoch if_number base_epoch base_number"),
+        REPLY: (REPLY_HEAD, "rid code flags epoch number"),
+    }
     FIELDS = {
-        REQUEST: "rid shard epoch verb flags deadline address caller if_epoch if_number base_epoch "
-                 "base_number chain members payload",
-        REPLY: "rid code flags epoch number payload",
+        REQUEST: "address caller chain members payload",
+        REPLY: "payload",
         CANCEL: "rid",
         EVENT: "kind address epoch number code changed removed",
         UNWATCH: "shard address",
@@ -96,6 +102,10 @@ class Frame:
         assert end == len(body), "a frame is one value"
         self.type = values[0]
         names = self.FIELDS[self.type].split()
+        if self.type in self.HEADS:
+            form, head_names = self.HEADS[self.type]
+            for name, value in zip(head_names.split(), struct.unpack(form, values.pop(1))):
+                setattr(self, name, value)
         assert len(names) == len(values) - 1, values
         for name, value in zip(names, values[1:]):
             setattr(self, name, value)
@@ -116,14 +126,15 @@ def frame(*values):
 
 
 def request(rid, verb, address, caller="", members=None, payload=None, deadline=0, chain=None):
-    return frame(REQUEST, rid, 0, 0, VERBS.index(verb), 0, deadline, address, caller, 0, 0, 0, 0,
-                 chain, members, payload)
+    head = struct.pack(REQUEST_HEAD, rid, 0, 0, VERBS.index(verb), 0, deadline, 0, 0, 0, 0)
+    return frame(REQUEST, Bin(head), address, caller, chain, members, payload)
 
 
 def reply(rid, payload=None, version=None, code="none", resumed=False):
     flags = (1 if version else 0) | (2 if resumed else 0)
     epoch, number = version or (0, 0)
-    return frame(REPLY, rid, CODES.index(code), flags, epoch, number, payload)
+    head = struct.pack(REPLY_HEAD, rid, CODES.index(code), flags, epoch, number)
+    return frame(REPLY, Bin(head), payload)
 
 
 def event(address, version, changed=None, removed=None, kind=CHANGE, code="none"):

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/memory.h"
+#include "common/pool.h"
 #include "proto/msgpack.h"
 #include "worker/actor/lua/convert.h"
 #include "worker/actor/lua/failure.h"
@@ -86,7 +86,7 @@ static void end(struct lua_run *run)
 {
 	run->turn->host_state = NULL;
 	give_thread(run);
-	free(run);
+	pool_give(run, sizeof(*run));
 }
 
 /* --- bounds of a slice --- */
@@ -335,7 +335,7 @@ enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct 
 
 	if (lua_class_is_crowded(class_of(turn->class)))
 		return fail_plainly("memory", crowded, ret);
-	p.run = run = memory_new(sizeof(*run));
+	p.run = run = pool_new(sizeof(*run));
 	*run = (struct lua_run){ .turn = turn, .class = class_of(turn->class), .entry = entry };
 	run->handle = (void *)(next_handle += 16);
 	turn->host_state = run;

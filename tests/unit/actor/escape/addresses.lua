@@ -18,14 +18,15 @@ function C:run()
     assert(not pcall(string.format, spec, {}, {}), spec)
     assert(not pcall(string.format, spec, "text", "text"), spec)
   end
-  local texts = {}
+  local texts, alive = {}, {}           -- what is collected gives its place, and its text, to the next
+  local function new(object) alive[#alive + 1] = object return object end
   for i = 1, 4 do
-    texts[#texts + 1] = tostring({})
-    texts[#texts + 1] = string.format("%s", {})
-    texts[#texts + 1] = ("%-5s"):format({})
-    texts[#texts + 1] = tostring(function() return i end)
-    texts[#texts + 1] = tostring(coroutine.create(error))
-    texts[#texts + 1] = tostring(setmetatable({}, { __name = "named" }))
+    texts[#texts + 1] = tostring(new {})
+    texts[#texts + 1] = string.format("%s", new {})
+    texts[#texts + 1] = ("%-5s"):format(new {})
+    texts[#texts + 1] = tostring(new(function() return i end))
+    texts[#texts + 1] = tostring(new(coroutine.create(error)))
+    texts[#texts + 1] = tostring(new(setmetatable({}, { __name = "named" })))
   end
   none_is_near(texts)
   local t = {}
