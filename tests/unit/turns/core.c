@@ -283,6 +283,36 @@ const char *core_next_frame(void)
 	return NULL;
 }
 
+int core_set_up(void **state)
+{
+	(void)state;
+	core_init();
+	return 0;
+}
+
+int core_tear_down(void **state)
+{
+	(void)state;
+	core_fini();
+	return 0;
+}
+
+void core_expect_frame(const char *wanted)
+{
+	const char *got = core_next_frame();
+
+	assert_non_null(got);
+	assert_string_equal(got, wanted);
+}
+
+void core_expect_silence(void)
+{
+	const char *got = core_next_frame();
+
+	if (got)
+		fail_msg("unexpected: %s", got);
+}
+
 /* --- the store --- */
 
 static uint32_t load_rid;

@@ -12,6 +12,9 @@
  * bye: destroys; follow [address]: watches its n with note; note [v]: n = v. */
 void core_init(void);
 void core_fini(void);
+/* The same as cmocka wants them. */
+int core_set_up(void **state);
+int core_tear_down(void **state);
 
 extern struct worker core_worker;
 extern uint64_t core_now_ms;
@@ -44,6 +47,9 @@ void core_advance(uint64_t ms);
  * `0 reply 7 ok v1 5`, `0 event things.1 v2 {"n":1}`, `1 reply 9 conflict {"v":"…"}`.
  * NULL where there is none. Epochs are left out. */
 const char *core_next_frame(void);
+/* The next one is this; there is none. */
+void core_expect_frame(const char *wanted);
+void core_expect_silence(void);
 
 /* What reached the store: `load things.1`, `batch 1 things.1{"n":1,…}`, `reset 1`. */
 const char *core_next_store_frame(void);

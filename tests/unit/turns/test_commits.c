@@ -14,35 +14,12 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	core_fini();
-	return 0;
-}
-
-static void expect_frame(const char *wanted)
-{
-	const char *got = core_next_frame();
-
-	assert_non_null(got);
-	assert_string_equal(got, wanted);
-}
-
 static void expect_store(const char *wanted)
 {
 	const char *got = core_next_store_frame();
 
 	assert_non_null(got);
 	assert_string_equal(got, wanted);
-}
-
-static void expect_silence(void)
-{
-	const char *got = core_next_frame();
-
-	if (got)
-		fail_msg("unexpected: %s", got);
 }
 
 static void expect_no_store(void)
@@ -61,7 +38,7 @@ static void wake(const char *address, const char *load)
 	expect_store(load);
 	core_store_loaded(address, NULL);
 	core_run(10);
-	expect_frame("0 reply 99 ok v0 0");
+	core_expect_frame("0 reply 99 ok v0 0");
 }
 
 static void a_reply_waits_for_its_commit(void **state)
@@ -70,10 +47,10 @@ static void a_reply_waits_for_its_commit(void **state)
 	wake("things.1", "load things.1");
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
 	core_store_committed(1, ERROR_NONE);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 }
 
 /* Its successor may have a request of another client by the same number. */
@@ -90,12 +67,12 @@ static void what_a_gateway_asked_for_is_not_its_successors(void **state)
 		core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[5]");
 		core_send(1, 3, IPC_CALL, "things.1", "\"add\"", "[5]");
 		core_run(10);
-		expect_silence();
+		core_expect_silence();
 		core_worker.gateways[0].incarnation++;
 		core_store_committed(i + 1, outcomes[i]);
-		expect_frame(i == 0 ? "1 reply 3 ok v2 10" :
+		core_expect_frame(i == 0 ? "1 reply 3 ok v2 10" :
 		                      "1 reply 3 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
-		expect_silence();
+		core_expect_silence();
 	}
 }
 
@@ -108,11 +85,11 @@ static void a_read_of_what_is_not_safe_waits_too(void **state)
 	core_run(10);
 	core_send(0, 3, IPC_WATCH, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	core_store_committed(1, ERROR_NONE);
-	expect_frame("0 reply 1 ok v1 5");
-	expect_frame("0 reply 2 ok v1 5");
-	expect_frame("0 reply 3 ok v1 {\"n\":5}");
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 2 ok v1 5");
+	core_expect_frame("0 reply 3 ok v1 {\"n\":5}");
 }
 
 static void other_actors_do_not_wait(void **state)
@@ -123,8 +100,8 @@ static void other_actors_do_not_wait(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_send(0, 2, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 2 ok v0 0");
-	expect_silence();
+	core_expect_frame("0 reply 2 ok v0 0");
+	core_expect_silence();
 }
 
 static void turns_do_not_wait_for_each_others_commits(void **state)
@@ -138,10 +115,10 @@ static void turns_do_not_wait_for_each_others_commits(void **state)
 	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
 	expect_store("batch 2 things.1{\"n\":[2,6],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
 	core_store_committed(1, ERROR_NONE);
-	expect_frame("0 reply 1 ok v1 5");
-	expect_silence();
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_silence();
 	core_store_committed(2, ERROR_NONE);
-	expect_frame("0 reply 2 ok v2 6");
+	core_expect_frame("0 reply 2 ok v2 6");
 }
 
 static void one_loop_turn_is_one_batch(void **state)
@@ -174,12 +151,12 @@ static void a_failed_commit_never_was(void **state)
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_send(0, 3, IPC_CALL, "things.1", "\"tell\"", "[\"things.2\",1]");
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	core_store_committed(1, ERROR_INTERNAL);
-	expect_frame("0 reply 1 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
-	expect_frame("0 reply 2 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
-	expect_frame("0 reply 3 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
-	expect_silence();
+	core_expect_frame("0 reply 1 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_frame("0 reply 2 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_frame("0 reply 3 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_silence();
 	core_next_store_frame();
 	core_next_store_frame();
 	expect_store("reset 1");
@@ -190,7 +167,7 @@ static void a_failed_commit_never_was(void **state)
 	expect_store("load things.1");
 	core_store_loaded("things.1", NULL);
 	core_run(10);
-	expect_frame("0 reply 4 ok v0 0");
+	core_expect_frame("0 reply 4 ok v0 0");
 	assert_null(actor_find(&core_worker, BYTES_LITERAL("things.2")));
 }
 
@@ -201,10 +178,10 @@ static void a_failed_commit_ends_waiting_turns(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"nap\"", "[100]");
 	core_run(10);
 	core_store_committed(1, ERROR_INTERNAL);
-	expect_frame("0 reply 1 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_frame("0 reply 1 internal {\"reason\":\"store\",\"message\":\"disk full\"}");
 	core_advance(200);
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 }
 
 static void a_new_store_gets_everything_again_in_order(void **state)
@@ -224,8 +201,8 @@ static void a_new_store_gets_everything_again_in_order(void **state)
 	expect_store("load things.2");
 	core_store_committed(1, ERROR_NONE);
 	core_store_committed(2, ERROR_NONE);
-	expect_frame("0 reply 1 ok v1 5");
-	expect_frame("0 reply 2 ok v2 6");
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 2 ok v2 6");
 }
 
 static void async_answers_at_once_and_saves_within_a_second(void **state)
@@ -235,7 +212,7 @@ static void async_answers_at_once_and_saves_within_a_second(void **state)
 	wake("things.1", "load things.1");
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	expect_no_store();
 	core_advance(1000);
 	core_run(10);
@@ -249,7 +226,7 @@ static void async_keeps_what_it_has_answered_when_a_commit_fails(void **state)
 	wake("things.1", "load things.1");
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	core_advance(1000);
 	core_run(10);
 	expect_store("batch 1 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
@@ -257,7 +234,7 @@ static void async_keeps_what_it_has_answered_when_a_commit_fails(void **state)
 	expect_store("reset 1");
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 2 ok v1 5");
+	core_expect_frame("0 reply 2 ok v1 5");
 	core_advance(1000);
 	core_run(10);
 	expect_store("batch 2 things.1{\"n\":[1,5],\"name\":[0,\"\"],\"_hidden\":[0,0]}");
@@ -273,8 +250,8 @@ static void none_never_asks_the_store(void **state)
 	core_run(10);
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
-	expect_frame("0 reply 2 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 2 ok v1 5");
 	expect_no_store();
 }
 
@@ -286,18 +263,18 @@ static void destroy_waits_for_its_commit_and_the_next_life_for_it(void **state)
 	core_run(10);
 	core_store_committed(1, ERROR_NONE);
 	core_next_store_frame();
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	core_send(0, 2, IPC_CALL, "things.1", "\"bye\"", "[]");
 	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	expect_store("batch 2 things.1 removed");
 	expect_store("load things.1");
 	core_store_committed(2, ERROR_NONE);
-	expect_frame("0 reply 2 ok v1 5");
+	core_expect_frame("0 reply 2 ok v1 5");
 	core_store_loaded("things.1", NULL);
 	core_run(10);
-	expect_frame("0 reply 3 ok v0 0");
+	core_expect_frame("0 reply 3 ok v0 0");
 }
 
 static void a_refused_load_answers_the_mail(void **state)
@@ -308,13 +285,13 @@ static void a_refused_load_answers_the_mail(void **state)
 	expect_store("load things.1");
 	core_store_loaded("things.1", "not a record");
 	core_run(10);
-	expect_frame("0 reply 1 internal {\"message\":\"the stored record is damaged\"}");
+	core_expect_frame("0 reply 1 internal {\"message\":\"the stored record is damaged\"}");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, set_up, core_tear_down)
 		T(a_reply_waits_for_its_commit), T(what_a_gateway_asked_for_is_not_its_successors), T(a_read_of_what_is_not_safe_waits_too), T(other_actors_do_not_wait),
 		T(turns_do_not_wait_for_each_others_commits), T(one_loop_turn_is_one_batch),
 		T(an_open_step_is_not_in_the_batch), T(a_failed_commit_never_was), T(a_failed_commit_ends_waiting_turns),

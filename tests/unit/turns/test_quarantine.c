@@ -18,21 +18,6 @@ static int set_up(void **state)
 	return 0;
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	core_fini();
-	return 0;
-}
-
-static void expect_frame(const char *wanted)
-{
-	const char *got = core_next_frame();
-
-	assert_non_null(got);
-	assert_string_equal(got, wanted);
-}
-
 static void hold(const char *address, bool whole, uint64_t fingerprint)
 {
 	quarantine_change(&core_worker.quarantine, &(struct control_quarantine){
@@ -59,7 +44,7 @@ static void the_board_shows_class_address_and_method(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	e = last_shown(SCOREBOARD_MESSAGE);
 	assert_true(bytes_equal(e.class_name, BYTES_LITERAL("things")));
 	assert_true(bytes_equal(e.address, BYTES_LITERAL("things.1")));
@@ -71,17 +56,17 @@ static void the_same_message_is_known_again_and_held(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	hold("things.1", false, last_shown(SCOREBOARD_MESSAGE).fingerprint);
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_send(0, 3, IPC_CALL, "things.1", "\"add\"", "[6]"); /* other arguments */
 	core_send(0, 4, IPC_CALL, "things.2", "\"add\"", "[5]"); /* another actor */
 	core_send(0, 5, IPC_GET, "things.1", "[\"n\"]", NULL);   /* its actor goes on */
 	core_run(10);
-	expect_frame("0 reply 2 quarantined {\"held\":\"message\"}");
-	expect_frame("0 reply 3 ok v2 11");
-	expect_frame("0 reply 5 ok v2 11");
-	expect_frame("0 reply 4 ok v1 5");
+	core_expect_frame("0 reply 2 quarantined {\"held\":\"message\"}");
+	core_expect_frame("0 reply 3 ok v2 11");
+	core_expect_frame("0 reply 5 ok v2 11");
+	core_expect_frame("0 reply 4 ok v1 5");
 }
 
 static void an_actor_that_is_held_gets_nothing_until_it_is_released(void **state)
@@ -92,13 +77,13 @@ static void an_actor_that_is_held_gets_nothing_until_it_is_released(void **state
 	core_send(1, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_send(0, 3, IPC_WATCH, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 quarantined {\"held\":\"actor\"}");
-	expect_frame("0 reply 3 quarantined {\"held\":\"actor\"}");
-	expect_frame("1 reply 2 quarantined {\"held\":\"actor\"}");
+	core_expect_frame("0 reply 1 quarantined {\"held\":\"actor\"}");
+	core_expect_frame("0 reply 3 quarantined {\"held\":\"actor\"}");
+	core_expect_frame("1 reply 2 quarantined {\"held\":\"actor\"}");
 	quarantine_change(&core_worker.quarantine, &(struct control_quarantine){ .address = BYTES_LITERAL("things.1") });
 	core_send(0, 4, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 4 ok v1 5");
+	core_expect_frame("0 reply 4 ok v1 5");
 }
 
 static void a_tell_and_an_actors_own_message_are_dropped(void **state)
@@ -108,7 +93,7 @@ static void a_tell_and_an_actors_own_message_are_dropped(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	hold("things.1", false, last_shown(SCOREBOARD_MESSAGE).fingerprint);
 	core_send(0, 0, IPC_TELL, "things.1", "\"add\"", "[5]");
 	a = actor_find(&core_worker, BYTES_LITERAL("things.1"));
@@ -116,7 +101,7 @@ static void a_tell_and_an_actors_own_message_are_dropped(void **state)
 	mailbox_post(&core_worker, a, BYTES_LITERAL("add"), BYTES_LITERAL("\x91\x01"));
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 2 ok v2 6");
+	core_expect_frame("0 reply 2 ok v2 6");
 }
 
 static void a_caller_of_a_held_actor_is_told(void **state)
@@ -125,17 +110,17 @@ static void a_caller_of_a_held_actor_is_told(void **state)
 	hold("things.2", true, 0);
 	core_send(0, 1, IPC_CALL, "things.1", "\"ask\"", "[\"things.2\",\"add\"]");
 	core_run(20);
-	expect_frame("0 reply 1 app {\"code\":\"quarantined\"}");
+	core_expect_frame("0 reply 1 app {\"code\":\"quarantined\"}");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_board_shows_class_address_and_method, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(the_same_message_is_known_again_and_held, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(an_actor_that_is_held_gets_nothing_until_it_is_released, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_tell_and_an_actors_own_message_are_dropped, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_caller_of_a_held_actor_is_told, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_board_shows_class_address_and_method, set_up, core_tear_down),
+		cmocka_unit_test_setup_teardown(the_same_message_is_known_again_and_held, set_up, core_tear_down),
+		cmocka_unit_test_setup_teardown(an_actor_that_is_held_gets_nothing_until_it_is_released, set_up, core_tear_down),
+		cmocka_unit_test_setup_teardown(a_tell_and_an_actors_own_message_are_dropped, set_up, core_tear_down),
+		cmocka_unit_test_setup_teardown(a_caller_of_a_held_actor_is_told, set_up, core_tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

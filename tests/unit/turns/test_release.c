@@ -12,36 +12,6 @@
 
 #define NOBODY CONTROL_NO_WORKER
 
-static int set_up(void **state)
-{
-	(void)state;
-	core_init();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	core_fini();
-	return 0;
-}
-
-static void expect_frame(const char *wanted)
-{
-	const char *got = core_next_frame();
-
-	assert_non_null(got);
-	assert_string_equal(got, wanted);
-}
-
-static void expect_silence(void)
-{
-	const char *got = core_next_frame();
-
-	if (got)
-		fail_msg("unexpected: %s", got);
-}
-
 static void mark_all(void)
 {
 	core_mark(0);
@@ -58,7 +28,7 @@ static void a_quiet_shard_is_free_once_every_gateway_knows(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	core_move("things.1", NOBODY, 0, 1);
 	core_run(10);
 	assert_false(in_memory("things.1"));
@@ -71,7 +41,7 @@ static void a_quiet_shard_is_free_once_every_gateway_knows(void **state)
 	assert_int_equal(core_released(), 1);
 	core_run(10);
 	assert_int_equal(core_released(), 0); /* told once */
-	expect_silence();
+	core_expect_silence();
 }
 
 static void what_comes_then_is_handed_back(void **state)
@@ -79,9 +49,9 @@ static void what_comes_then_is_handed_back(void **state)
 	(void)state;
 	core_move("things.1", NOBODY, 0, 1);
 	core_send(0, 1, IPC_GET, "things.1", "[\"n\"]", NULL);
-	expect_frame("0 reply 1 moved null");
+	core_expect_frame("0 reply 1 moved null");
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[5]");
-	expect_frame("0 reply 2 moved null");
+	core_expect_frame("0 reply 2 moved null");
 	assert_false(in_memory("things.1"));
 }
 
@@ -92,16 +62,16 @@ static void a_waiting_turn_ends_and_what_is_queued_behind_it_is_handed_back(void
 	core_run(10);
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	core_move("things.1", NOBODY, 0, 1);
 	mark_all();
 	core_run(10);
-	expect_frame("0 reply 2 moved null");
-	expect_silence();
+	core_expect_frame("0 reply 2 moved null");
+	core_expect_silence();
 	assert_int_equal(core_released(), 0);
 	core_advance(200);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 1 ok v2 2");
 	assert_int_equal(core_released(), 1);
 	assert_false(in_memory("things.1"));
 }
@@ -119,10 +89,10 @@ static void a_commit_under_way_is_waited_for(void **state)
 	mark_all();
 	core_run(10);
 	assert_int_equal(core_released(), 0);
-	expect_silence();
+	core_expect_silence();
 	core_store_committed(1, ERROR_NONE);
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	assert_int_equal(core_released(), 1);
 }
 
@@ -132,7 +102,7 @@ static void what_was_to_be_stored_later_is_stored_now(void **state)
 	core_set_durability(CLASS_ASYNC);
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 1 ok v1 5");
 	core_store_automatic(false);
 	core_move("things.1", NOBODY, 0, 1);
 	mark_all();
@@ -154,12 +124,12 @@ static void calls_of_turns_under_way_are_still_served(void **state)
 	core_move_all(NOBODY, 0, 1);
 	mark_all();
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	assert_int_equal(core_released(), 0);
 	core_advance(100);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
-	expect_frame("0 reply 2 app {\"code\":\"app\"}");
+	core_expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 2 app {\"code\":\"app\"}");
 	assert_int_equal(core_released(), 8);
 }
 
@@ -194,15 +164,15 @@ static void a_chain_that_comes_home_is_let_in(void **state)
 		.rid = 7, .verb = IPC_GET, .address = BYTES_LITERAL("things.2"), .caller = BYTES_LITERAL("others.1"),
 		.chain = buffer_bytes(&chain), .members = buffer_bytes(&method) });
 	core_run(10);
-	expect_frame("1 reply 7 ok v0 0");
+	core_expect_frame("1 reply 7 ok v0 0");
 	core_advance(200);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 1 ok v2 2");
 	/* Nobody of the chain waits here any more. */
 	core_send_full(1, &(struct ipc_request){
 		.rid = 8, .verb = IPC_GET, .address = BYTES_LITERAL("things.2"), .caller = BYTES_LITERAL("others.1"),
 		.chain = buffer_bytes(&chain), .members = buffer_bytes(&method) });
-	expect_frame("1 reply 8 moved null");
+	core_expect_frame("1 reply 8 moved null");
 	buffer_fini(&chain);
 	buffer_fini(&method);
 }
@@ -220,7 +190,7 @@ static void tells_on_their_way_are_taken(void **state)
 	assert_int_equal(core_released(), 1);
 	/* Later ones go back to where they can be routed. */
 	core_send(0, 0, IPC_TELL, "things.1", "\"add\"", "[5]");
-	expect_frame("0 request things.1 \"add\"");
+	core_expect_frame("0 request things.1 \"add\"");
 }
 
 static void what_knows_more_than_this_worker_waits_for_its_map(void **state)
@@ -232,10 +202,10 @@ static void what_knows_more_than_this_worker_waits_for_its_map(void **state)
 	core_move("things.1", 3, NOBODY, 1);
 	core_send_full(0, &q);
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	core_move("things.1", 0, NOBODY, 2);
 	core_run(10);
-	expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("0 reply 1 ok v0 0");
 }
 
 static void a_turn_that_has_committed_nothing_is_run_again_elsewhere(void **state)
@@ -244,7 +214,7 @@ static void a_turn_that_has_committed_nothing_is_run_again_elsewhere(void **stat
 	core_send(0, 1, IPC_CALL, "things.1", "\"spin\"", "[]");
 	core_run(1);
 	core_move("things.1", 3, NOBODY, 2); /* by force */
-	expect_frame("0 reply 1 moved null");
+	core_expect_frame("0 reply 1 moved null");
 }
 
 static void one_that_has_committed_a_step_is_not(void **state)
@@ -254,11 +224,11 @@ static void one_that_has_committed_a_step_is_not(void **state)
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_run(10);
 	core_move("things.1", 3, NOBODY, 2);
-	expect_frame("0 reply 1 lost null");
-	expect_frame("0 reply 2 moved null");
+	core_expect_frame("0 reply 1 lost null");
+	core_expect_frame("0 reply 2 moved null");
 	core_advance(200);
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 }
 
 static void nor_is_it_where_the_worker_ends(void **state)
@@ -267,7 +237,7 @@ static void nor_is_it_where_the_worker_ends(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"nap\"", "[100]");
 	core_run(10);
 	run_abandon_waiting(&core_worker);
-	expect_frame("0 reply 1 lost null");
+	core_expect_frame("0 reply 1 lost null");
 }
 
 /* The last step's commit is refused, the first one's was not. */
@@ -281,8 +251,8 @@ static void nor_where_its_last_commit_is_refused(void **state)
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_run(10);
 	core_store_committed(2, ERROR_MOVED);
-	expect_frame("0 reply 1 lost {\"reason\":\"store\",\"message\":\"disk full\"}");
-	expect_frame("0 reply 2 moved {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_frame("0 reply 1 lost {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_frame("0 reply 2 moved {\"reason\":\"store\",\"message\":\"disk full\"}");
 }
 
 /* The former store may have committed it, its answer never came. */
@@ -291,13 +261,13 @@ static void nor_what_was_sent_to_a_store_that_died(void **state)
 	(void)state;
 	core_send(0, 9, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 9 ok v0 0");
+	core_expect_frame("0 reply 9 ok v0 0");
 	core_store_automatic(false);
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
 	assert_int_equal(storage_connect(&core_worker.storage, -1), 0);
 	core_store_committed(1, ERROR_MOVED);
-	expect_frame("0 reply 1 lost {\"reason\":\"store\",\"message\":\"disk full\"}");
+	core_expect_frame("0 reply 1 lost {\"reason\":\"store\",\"message\":\"disk full\"}");
 }
 
 /* What changed before the map came is stored under the epoch that it was changed in, and a
@@ -310,7 +280,7 @@ static void nothing_of_a_former_epoch_slips_into_the_next(void **state)
 	core_run(10);
 	assert_string_equal(core_next_store_frame(), "load things.1");
 	core_move("things.1", 3, NOBODY, 2);
-	expect_frame("0 reply 1 moved null");
+	core_expect_frame("0 reply 1 moved null");
 	core_move("things.1", 0, NOBODY, 3);
 	core_store_loaded("things.1", NULL);
 	core_run(10);
@@ -326,7 +296,7 @@ static void expect_n(const char *address, const char *n)
 		.members = BYTES_LITERAL("\x91\xa1n") });
 	core_run(10);
 	snprintf(wanted, sizeof(wanted), "1 reply 99 ok v%s", n);
-	expect_frame(wanted);
+	core_expect_frame(wanted);
 }
 
 static void what_is_sent_to_a_shard_that_has_come_waits_for_what_was_sent_before(void **state)
@@ -339,11 +309,11 @@ static void what_is_sent_to_a_shard_that_has_come_waits_for_what_was_sent_before
 	core_run(10);
 	(void)core_next_frame(); /* the reply, and the tell on its way through a gateway */
 	(void)core_next_frame();
-	expect_silence();
+	core_expect_silence();
 	core_move("things.3", 0, NOBODY, 3);
 	core_send(1, 2, IPC_CALL, "things.1", "\"tell\"", "[\"things.3\",2]");
 	core_run(10);
-	expect_frame("1 reply 2 ok v0 0");
+	core_expect_frame("1 reply 2 ok v0 0");
 	expect_n("things.3", "0 0");
 	core_sync(0);
 	expect_n("things.3", "0 0");
@@ -368,16 +338,16 @@ static void a_store_that_has_not_heard_of_the_map_is_asked_again(void **state)
 	core_run(1);
 	assert_string_equal(core_next_store_frame(), "load things.1");
 	core_store_refuses_load(ERROR_MOVED);
-	expect_silence(); /* handed back, it would be overtaken by what comes now */
+	core_expect_silence(); /* handed back, it would be overtaken by what comes now */
 	assert_string_equal(core_next_store_frame(), "load things.1");
 	core_store_loaded("things.1", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("0 reply 1 ok v0 0");
 }
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define T(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(a_quiet_shard_is_free_once_every_gateway_knows), T(what_comes_then_is_handed_back),
 		T(a_waiting_turn_ends_and_what_is_queued_behind_it_is_handed_back),

@@ -7,13 +7,6 @@
 #include "tests/unit/turns/core.h"
 #include "worker/actor/room.h"
 
-static int set_up(void **state)
-{
-	(void)state;
-	core_init();
-	return 0;
-}
-
 /* Whatever a test did: all that was counted is given back. */
 static int tear_down(void **state)
 {
@@ -21,14 +14,6 @@ static int tear_down(void **state)
 	room_init(0);
 	core_fini();
 	return room_used() == 0 ? 0 : -1;
-}
-
-static void expect_frame(const char *wanted)
-{
-	const char *got = core_next_frame();
-
-	assert_non_null(got);
-	assert_string_equal(got, wanted);
 }
 
 /* The bound of which mail may use `used`, and not a byte more. */
@@ -65,15 +50,15 @@ static void mail_without_room_is_busy(void **state)
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_send(0, 3, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 2 busy {\"limit\":\"memory\"}");
-	expect_frame("0 reply 3 busy {\"limit\":\"memory\"}");
+	core_expect_frame("0 reply 2 busy {\"limit\":\"memory\"}");
+	core_expect_frame("0 reply 3 busy {\"limit\":\"memory\"}");
 	core_advance(101);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 1 ok v2 2");
 	leave_for_mail(4096);
 	core_send(0, 4, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_run(10);
-	expect_frame("0 reply 4 ok v3 3");
+	core_expect_frame("0 reply 4 ok v3 3");
 }
 
 static void idle_actors_make_room_for_mail(void **state)
@@ -82,12 +67,12 @@ static void idle_actors_make_room_for_mail(void **state)
 	core_send(0, 1, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_send(0, 2, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 ok v0 0");
-	expect_frame("0 reply 2 ok v0 0");
+	core_expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("0 reply 2 ok v0 0");
 	leave_for_mail(0);
 	core_send(0, 3, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 3 ok v0 0");
+	core_expect_frame("0 reply 3 ok v0 0");
 	assert_int_equal(core_worker.counters.passivations, 1);
 	assert_null(actor_find(&core_worker, BYTES_LITERAL("things.1")));
 }
@@ -102,20 +87,20 @@ static void a_property_without_room_does_not_grow(void **state)
 	room_init(1);
 	core_advance(101);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
-	expect_frame("0 reply 2 busy {\"limit\":\"memory\"}");
+	core_expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 2 busy {\"limit\":\"memory\"}");
 	room_init(0);
 	core_send(0, 3, IPC_SET, "things.1", NULL, "{\"name\":\"four\"}");
 	core_run(10);
-	expect_frame("0 reply 3 ok v3 null");
+	core_expect_frame("0 reply 3 ok v3 null");
 	core_send(0, 4, IPC_CALL, "things.1", "\"nap\"", "[100]");
 	core_run(10);
 	core_send(0, 5, IPC_SET, "things.1", NULL, "{\"name\":\"\"}");
 	room_init(1);
 	core_advance(101);
 	core_run(10);
-	expect_frame("0 reply 4 ok v5 4");
-	expect_frame("0 reply 5 ok v6 null");
+	core_expect_frame("0 reply 4 ok v5 4");
+	core_expect_frame("0 reply 5 ok v6 null");
 }
 
 /* A step that fails gives back what it took. */
@@ -126,7 +111,7 @@ static void a_rollback_gives_its_room_back(void **state)
 	(void)state;
 	core_send(0, 1, IPC_SET, "things.1", NULL, "{\"name\":\"four\"}");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 null");
+	core_expect_frame("0 reply 1 ok v1 null");
 	before = room_used();
 	core_send(0, 2, IPC_SET, "things.1", NULL, "{\"name\":\"much longer than twenty bytes\"}");
 	core_send(0, 3, IPC_CALL, "things.1", "\"boom\"", "[]");
@@ -143,8 +128,8 @@ static void commits_under_way_are_waited_for(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_send(0, 9, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 9 ok v0 0");
-	expect_frame("0 reply 1 ok v1 1");
+	core_expect_frame("0 reply 9 ok v0 0");
+	core_expect_frame("0 reply 1 ok v1 1");
 	core_store_automatic(false);
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_run(1);
@@ -155,14 +140,14 @@ static void commits_under_way_are_waited_for(void **state)
 	assert_int_equal(core_worker.storage.count, 1);
 	core_store_committed(2, ERROR_NONE);
 	core_run(10);
-	expect_frame("0 reply 2 ok v2 2");
+	core_expect_frame("0 reply 2 ok v2 2");
 	assert_int_equal(core_worker.storage.count, 1); /* that of the third */
 	core_store_committed(3, ERROR_NONE);
 	core_run(10);
-	expect_frame("0 reply 3 ok v1 1");
+	core_expect_frame("0 reply 3 ok v1 1");
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, core_set_up, tear_down)
 
 int main(void)
 {

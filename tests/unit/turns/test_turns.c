@@ -7,43 +7,13 @@
 #include "tests/unit/turns/core.h"
 #include "worker/actor/mailbox.h"
 
-static int set_up(void **state)
-{
-	(void)state;
-	core_init();
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	core_fini();
-	return 0;
-}
-
-static void expect_frame(const char *wanted)
-{
-	const char *got = core_next_frame();
-
-	assert_non_null(got);
-	assert_string_equal(got, wanted);
-}
-
-static void expect_silence(void)
-{
-	const char *got = core_next_frame();
-
-	if (got)
-		fail_msg("unexpected: %s", got);
-}
-
 static void a_call_changes_and_answers(void **state)
 {
 	(void)state;
 	core_send(0, 7, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 7 ok v1 5");
-	expect_silence();
+	core_expect_frame("0 reply 7 ok v1 5");
+	core_expect_silence();
 }
 
 static void a_get_answers_bare_and_in_a_map(void **state)
@@ -54,10 +24,10 @@ static void a_get_answers_bare_and_in_a_map(void **state)
 	core_send(0, 3, IPC_GET, "things.1", NULL, NULL);
 	core_send(0, 4, IPC_GET, "things.1", "[\"_hidden\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 ok v0 0");
-	expect_frame("0 reply 2 ok v0 {\"n\":0,\"name\":\"\"}");
-	expect_frame("0 reply 3 ok v0 {\"n\":0,\"name\":\"\"}");
-	expect_frame("0 reply 4 no-member {\"member\":\"_hidden\"}");
+	core_expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("0 reply 2 ok v0 {\"n\":0,\"name\":\"\"}");
+	core_expect_frame("0 reply 3 ok v0 {\"n\":0,\"name\":\"\"}");
+	core_expect_frame("0 reply 4 no-member {\"member\":\"_hidden\"}");
 }
 
 static void an_error_rolls_the_step_back(void **state)
@@ -66,8 +36,8 @@ static void an_error_rolls_the_step_back(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"boom\"", "[]");
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 app {\"code\":\"boom\"}");
-	expect_frame("0 reply 2 ok v0 0");
+	core_expect_frame("0 reply 1 app {\"code\":\"boom\"}");
+	core_expect_frame("0 reply 2 ok v0 0");
 }
 
 static void create_runs_once_before_the_first_message(void **state)
@@ -76,8 +46,8 @@ static void create_runs_once_before_the_first_message(void **state)
 	core_send(0, 1, IPC_CALL, "loops.1", "\"add\"", "[1]");
 	core_send(0, 2, IPC_CALL, "loops.1", "\"add\"", "[1]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 11");
-	expect_frame("0 reply 2 ok v3 12");
+	core_expect_frame("0 reply 1 ok v2 11");
+	core_expect_frame("0 reply 2 ok v3 12");
 }
 
 static void set_is_all_or_none_and_asks_the_check(void **state)
@@ -89,11 +59,11 @@ static void set_is_all_or_none_and_asks_the_check(void **state)
 	core_send(0, 4, IPC_SET, "things.1", NULL, "{\"nick\":1}");
 	core_send(0, 5, IPC_GET, "things.1", "[\"name\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 null");
-	expect_frame("0 reply 2 bad-arg {\"member\":\"name\"}");
-	expect_frame("0 reply 3 read-only {\"member\":\"n\"}");
-	expect_frame("0 reply 4 no-member {\"member\":\"nick\"}");
-	expect_frame("0 reply 5 ok v1 \"Ann\"");
+	core_expect_frame("0 reply 1 ok v1 null");
+	core_expect_frame("0 reply 2 bad-arg {\"member\":\"name\"}");
+	core_expect_frame("0 reply 3 read-only {\"member\":\"n\"}");
+	core_expect_frame("0 reply 4 no-member {\"member\":\"nick\"}");
+	core_expect_frame("0 reply 5 ok v1 \"Ann\"");
 }
 
 static void setting_the_same_value_is_no_change(void **state)
@@ -103,10 +73,10 @@ static void setting_the_same_value_is_no_change(void **state)
 	core_send(0, 2, IPC_WATCH, "things.1", "[\"name\"]", NULL);
 	core_send(0, 3, IPC_SET, "things.1", NULL, "{\"name\":\"Ann\"}");
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 null");
-	expect_frame("0 reply 2 ok v1 {\"name\":\"Ann\"}");
-	expect_frame("0 reply 3 ok v1 null");
-	expect_silence();
+	core_expect_frame("0 reply 1 ok v1 null");
+	core_expect_frame("0 reply 2 ok v1 {\"name\":\"Ann\"}");
+	core_expect_frame("0 reply 3 ok v1 null");
+	core_expect_silence();
 }
 
 static void watchers_hear_before_the_caller(void **state)
@@ -116,9 +86,9 @@ static void watchers_hear_before_the_caller(void **state)
 	core_run(10);
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v0 {\"n\":0,\"name\":\"\"}");
-	expect_frame("0 event things.1 v1 {\"n\":5}");
-	expect_frame("0 reply 2 ok v1 5");
+	core_expect_frame("0 reply 1 ok v0 {\"n\":0,\"name\":\"\"}");
+	core_expect_frame("0 event things.1 v1 {\"n\":5}");
+	core_expect_frame("0 reply 2 ok v1 5");
 }
 
 static void a_waiting_turn_keeps_the_actor_to_itself(void **state)
@@ -128,11 +98,11 @@ static void a_waiting_turn_keeps_the_actor_to_itself(void **state)
 	core_run(10);
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_silence();
+	core_expect_silence();
 	core_advance(101);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
-	expect_frame("0 reply 2 ok v2 2");
+	core_expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 2 ok v2 2");
 }
 
 static void a_reentrant_actor_takes_messages_meanwhile(void **state)
@@ -142,10 +112,10 @@ static void a_reentrant_actor_takes_messages_meanwhile(void **state)
 	core_run(10);
 	core_send(0, 2, IPC_GET, "loops.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 2 ok v2 11");
+	core_expect_frame("0 reply 2 ok v2 11");
 	core_advance(101);
 	core_run(10);
-	expect_frame("0 reply 1 ok v3 12");
+	core_expect_frame("0 reply 1 ok v3 12");
 }
 
 static void actors_call_each_other(void **state)
@@ -153,10 +123,10 @@ static void actors_call_each_other(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"ask\"", "[\"things.2\",\"add\"]");
 	core_run(20);
-	expect_frame("0 reply 1 ok v1 1");
+	core_expect_frame("0 reply 1 ok v1 1");
 	core_send(0, 2, IPC_CALL, "things.1", "\"ask\"", "[\"things.3\",\"boom\"]");
 	core_run(20);
-	expect_frame("0 reply 2 app {\"code\":\"app\"}");
+	core_expect_frame("0 reply 2 app {\"code\":\"app\"}");
 }
 
 static void a_call_chain_that_comes_back_is_refused(void **state)
@@ -170,8 +140,8 @@ static void a_call_chain_that_comes_back_is_refused(void **state)
 	core_send_full(0, &back);
 	core_send(0, 6, IPC_CALL, "things.1", "\"ask\"", "[\"things.1\",\"add\"]");
 	core_run(20);
-	expect_frame("0 reply 5 deadlock {\"address\":\"things.1\"}");
-	expect_frame("0 reply 6 app {\"code\":\"deadlock\"}");
+	core_expect_frame("0 reply 5 deadlock {\"address\":\"things.1\"}");
+	core_expect_frame("0 reply 6 app {\"code\":\"deadlock\"}");
 }
 
 static void a_tell_leaves_with_its_step(void **state)
@@ -181,8 +151,8 @@ static void a_tell_leaves_with_its_step(void **state)
 	core_run(20);
 	core_send(0, 2, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(20);
-	expect_frame("0 reply 1 ok v0 0");
-	expect_frame("0 reply 2 ok v1 7");
+	core_expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("0 reply 2 ok v1 7");
 }
 
 /* Each of their turns may be as long as a slice: one in a loop turn, like slices. */
@@ -199,13 +169,13 @@ static void slow_actors_let_others_go_first(void **state)
 	for (uint32_t i = 0; i < 3; i++)
 		core_send(0, i + 4, IPC_CALL, slow[i], "\"toil\"", "[]");
 	core_run(1);
-	expect_frame("0 reply 4 app {\"code\":\"tired\"}");
+	core_expect_frame("0 reply 4 app {\"code\":\"tired\"}");
 	core_send(0, 7, IPC_GET, "things.4", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 5 app {\"code\":\"tired\"}");
-	expect_frame("0 reply 7 ok v0 0");
-	expect_frame("0 reply 6 app {\"code\":\"tired\"}");
-	expect_silence();
+	core_expect_frame("0 reply 5 app {\"code\":\"tired\"}");
+	core_expect_frame("0 reply 7 ok v0 0");
+	core_expect_frame("0 reply 6 app {\"code\":\"tired\"}");
+	core_expect_silence();
 }
 
 static void a_slow_actor_that_hurries_is_slow_no_more(void **state)
@@ -220,8 +190,8 @@ static void a_slow_actor_that_hurries_is_slow_no_more(void **state)
 	core_send(0, 4, IPC_CALL, "things.2", "\"add\"", "[1]");
 	core_send(0, 5, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_run(10);
-	expect_frame("0 reply 5 ok v2 2");
-	expect_frame("0 reply 4 ok v1 1");
+	core_expect_frame("0 reply 5 ok v2 2");
+	core_expect_frame("0 reply 4 ok v1 1");
 }
 
 static void an_endless_turn_stalls_nobody_and_ends_at_its_limit(void **state)
@@ -237,11 +207,11 @@ static void an_endless_turn_stalls_nobody_and_ends_at_its_limit(void **state)
 		assert_true(++loop_turns < 20);
 	}
 	core_run(10);
-	expect_frame("0 reply 2 ok v1 1");
-	expect_frame("0 reply 1 timeout {\"limit\":\"turn_limit\"}");
+	core_expect_frame("0 reply 2 ok v1 1");
+	core_expect_frame("0 reply 1 timeout {\"limit\":\"turn_limit\"}");
 	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 3 ok v0 0");
+	core_expect_frame("0 reply 3 ok v0 0");
 }
 
 static void a_full_mailbox_is_busy(void **state)
@@ -251,8 +221,8 @@ static void a_full_mailbox_is_busy(void **state)
 	core_run(10);
 	for (uint32_t i = 0; i < 9; i++)
 		core_send(0, 10 + i, IPC_GET, "things.1", "[\"n\"]", NULL);
-	expect_frame("0 reply 18 busy {\"limit\":\"mailbox\"}");
-	expect_silence();
+	core_expect_frame("0 reply 18 busy {\"limit\":\"mailbox\"}");
+	core_expect_silence();
 }
 
 static void a_deadline_passes_before_or_after_the_start(void **state)
@@ -271,12 +241,12 @@ static void a_deadline_passes_before_or_after_the_start(void **state)
 	core_run(10);
 	/* Both at their moment: the first has started, the second never will. */
 	assert_int_equal(core_worker.counters.turns, 1);
-	expect_frame("0 reply 1 timeout null");
-	expect_frame("0 reply 2 expired null");
+	core_expect_frame("0 reply 1 timeout null");
+	core_expect_frame("0 reply 2 expired null");
 	core_advance(200);
 	core_run(10);
 	assert_int_equal(core_worker.counters.turns, 1);
-	expect_silence();
+	core_expect_silence();
 }
 
 static void cancelled_while_queued_never_runs(void **state)
@@ -286,10 +256,10 @@ static void cancelled_while_queued_never_runs(void **state)
 	core_run(10);
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1000]");
 	mailbox_cancel(&core_worker, 0, 2);
-	expect_frame("0 reply 2 cancelled null");
+	core_expect_frame("0 reply 2 cancelled null");
 	core_advance(101);
 	core_run(10);
-	expect_frame("0 reply 1 ok v2 2");
+	core_expect_frame("0 reply 1 ok v2 2");
 }
 
 static void another_epoch_is_sent_back(void **state)
@@ -299,14 +269,14 @@ static void another_epoch_is_sent_back(void **state)
 	(void)state;
 	core_move("things.1", 0, CONTROL_NO_WORKER, 10);
 	core_send_full(0, &q);
-	expect_frame("0 reply 1 moved null");
+	core_expect_frame("0 reply 1 moved null");
 }
 
 static void nobody_there(void **state)
 {
 	(void)state;
 	core_send(0, 1, IPC_GET, "ghosts.1", NULL, NULL);
-	expect_frame("0 reply 1 no-actor {\"address\":\"ghosts.1\"}");
+	core_expect_frame("0 reply 1 no-actor {\"address\":\"ghosts.1\"}");
 }
 
 static void destroy_forgets_and_tells_the_watchers(void **state)
@@ -319,11 +289,11 @@ static void destroy_forgets_and_tells_the_watchers(void **state)
 	core_run(10);
 	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 1 ok v1 5");
-	expect_frame("0 reply 3 ok v1 5");
-	expect_frame("0 reply 4 ok v0 0");
-	expect_frame("1 reply 2 ok v1 {\"n\":5}");
-	expect_frame("1 end things.1 v1");
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 3 ok v1 5");
+	core_expect_frame("0 reply 4 ok v0 0");
+	core_expect_frame("1 reply 2 ok v1 {\"n\":5}");
+	core_expect_frame("1 end things.1 v1");
 }
 
 static void an_actor_watches_another(void **state)
@@ -339,11 +309,11 @@ static void an_actor_watches_another(void **state)
 	core_run(20);
 	core_send(0, 5, IPC_GET, "things.2", "[\"n\"]", NULL);
 	core_run(20);
-	expect_frame("0 reply 1 ok v1 5");
-	expect_frame("0 reply 2 ok v0 0");
-	expect_frame("0 reply 3 ok v1 5");
-	expect_frame("0 reply 4 ok v2 7");
-	expect_frame("0 reply 5 ok v2 7");
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 2 ok v0 0");
+	core_expect_frame("0 reply 3 ok v1 5");
+	core_expect_frame("0 reply 4 ok v2 7");
+	core_expect_frame("0 reply 5 ok v2 7");
 }
 
 static void an_alarm_rings_once_and_not_after_a_rollback(void **state)
@@ -351,14 +321,14 @@ static void an_alarm_rings_once_and_not_after_a_rollback(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"later\"", "[50]");
 	core_run(10);
-	expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("0 reply 1 ok v0 0");
 	core_advance(51);
 	core_run(10);
 	core_advance(500);
 	core_run(10);
 	core_send(0, 2, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	expect_frame("0 reply 2 ok v1 1");
+	core_expect_frame("0 reply 2 ok v1 1");
 }
 
 static void idle_actors_go_to_sleep_and_busy_ones_do_not(void **state)
@@ -375,7 +345,7 @@ static void idle_actors_go_to_sleep_and_busy_ones_do_not(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define T(name) cmocka_unit_test_setup_teardown(name, core_set_up, core_tear_down)
 		T(a_call_changes_and_answers), T(a_get_answers_bare_and_in_a_map), T(an_error_rolls_the_step_back),
 		T(create_runs_once_before_the_first_message), T(set_is_all_or_none_and_asks_the_check),
 		T(setting_the_same_value_is_no_change), T(watchers_hear_before_the_caller),
