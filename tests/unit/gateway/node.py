@@ -94,6 +94,7 @@ class Worker:
         self.socket = sock
         self.waiting = b""
         self.map = 0  # serial of the map that it was last told of
+        self.looked_at = 0  # bytes of frames
 
     def _frame(self):
         """The next frame but those that tell of maps."""
@@ -110,6 +111,7 @@ class Worker:
                 length, = struct.unpack_from("<I", self.waiting)
                 if len(self.waiting) >= 4 + length:
                     body, self.waiting = self.waiting[4:4 + length], self.waiting[4 + length:]
+                    self.looked_at += 4 + length
                     return wire.Frame(body)
             _within(self.socket, "a frame")
             more = self.socket.recv(1 << 20)

@@ -201,6 +201,40 @@ def a_new_worker_is_told_of_the_map_first(stage):
     worker.hears("call", "a.1")
 
 
+def who_ends_in_good_order_says_what_was_not_looked_at(stage):
+    alice, worker = stage.client(), stage.workers[0]
+    alice.says("1 call a.1 f")
+    asked, looked_at = worker.hears("call", "a.1"), worker.looked_at
+    alice.says("2 call a.1 g")
+    alice.hears_nothing()  # it is on the link
+    worker.answers(asked, 1, (1, 1))
+    worker.sends(wire.frame(wire.BYE, looked_at))
+    worker.dies()
+    alice.hears("1 ok v=1:1 1")
+    worker = stage.restarts_worker(0)
+    asked = worker.hears("call", "a.1")
+    assert asked.members == "g"
+    worker.answers(asked, 2, (1, 2))
+    alice.hears("2 ok v=1:2 2")
+
+
+@node(workers=2)
+def a_worker_hears_when_all_that_it_sent_has_gone_on(stage):
+    address = stage.address(worker=0)
+    owner, sender = stage.workers
+    tell = wire.request(0, "tell", address=address, caller="me.1", members="f", payload=[1])
+    sender.sends(tell + wire.frame(wire.SYNC, 1))
+    assert sender.hears_type(wire.SYNC).number == 1
+    owner.hears("tell", address, [1])
+    stage.releases(0)
+    sender.sends(tell + wire.frame(wire.SYNC, 2))
+    stage.settles()
+    stage.grants(0, to=1)
+    # Its own by now: first what it had sent, then that this was all.
+    sender.hears("tell", address, [1])
+    assert sender.hears_type(wire.SYNC).number == 2
+
+
 @node(workers=2)
 def a_call_of_a_turn_that_waits_there_goes_to_who_lets_go(stage):
     address = stage.address(worker=0)

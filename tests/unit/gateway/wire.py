@@ -3,7 +3,7 @@ frames of proto/ipc.h and the messages of proto/control.h."""
 
 import struct
 
-REQUEST, REPLY, CANCEL, EVENT, UNWATCH, MAP = 1, 2, 3, 4, 5, 11
+REQUEST, REPLY, CANCEL, EVENT, UNWATCH, MAP, BYE, SYNC = 1, 2, 3, 4, 5, 11, 12, 13
 VERBS = ["get", "set", "call", "tell", "watch"]
 CHANGE, SNAPSHOT, END = 0, 1, 2
 CONTROL_VERSION, IPC_VERSION = 2, 2
@@ -95,6 +95,7 @@ class Frame:
         EVENT: "kind address epoch number code changed removed",
         UNWATCH: "shard address",
         MAP: "serial",
+        SYNC: "number",
     }
 
     def __init__(self, body):
