@@ -7,9 +7,11 @@
 #include "worker/gateway/input.h"
 
 #define AT_ONCE_NS 200000 /* for those who are no crowd, in a loop turn; who comes later queues */
-#define CROWD_NS 100000   /* for the crowd, while others are there to be served before it … */
+#define CROWD_NS 50000    /* for the crowd, while others are there to be served before it … */
 #define ALONE_NS 1000000  /* … and where nobody else was for ALONE_MS */
 #define ALONE_MS 100
+#define CROWD_MANY 64         /* greedy sessions from which on they together have … */
+#define CROWD_SHARE_NS 150000 /* … so much of each millisecond, while others are there */
 #define GREEDY_MS 1000    /* whoever was greedy is taken for it so long */
 #define LINES_MS 128      /* who sends more than … */
 #define LINES_MOST 32     /* … so many lines in such a time is greedy too */
@@ -115,14 +117,46 @@ static bool serve_queue(struct session_list *queue, uint64_t time)
 	return !TAILQ_EMPTY(queue);
 }
 
+static void on_wait_over(struct timer *timer)
+{
+	(void)timer; /* that the loop turns is all */
+}
+
+/* A crowd has a share of each millisecond while others are there: a processor that it kept
+ * busy all the time would make them wait for the processor, too. False: it is used up. */
+static bool has_share(struct gateway *g)
+{
+	uint64_t now = clock_now_ms();
+
+	if (g->crowd_ms != now) {
+		g->crowd_ms = now;
+		g->crowd_ns = 0;
+	}
+	if (g->crowd_count < CROWD_MANY || g->crowd_ns < CROWD_SHARE_NS)
+		return true;
+	timer_set(&g->timers, &g->crowd_wait, now + 1, on_wait_over);
+	return false;
+}
+
+static bool serve_crowd(struct gateway *g, uint64_t time)
+{
+	uint64_t began = clock_now_ns();
+	bool more;
+
+	g->crowded = true;
+	more = serve_queue(&g->queues[SESSION_CROWD], time);
+	g->crowded = false;
+	g->crowd_ns += clock_now_ns() - began;
+	return more;
+}
+
 bool crowd_serve(struct gateway *g)
 {
 	bool alone = g->others_at + ALONE_MS < g->now_ms && TAILQ_EMPTY(&g->queues[SESSION_LINE]);
 	bool more = serve_queue(&g->queues[SESSION_LINE], AT_ONCE_NS);
 
 	g->at_once_ns = 0;
-	g->crowded = true;
-	more |= serve_queue(&g->queues[SESSION_CROWD], alone ? ALONE_NS : CROWD_NS);
-	g->crowded = false;
-	return more;
+	if (alone)
+		return serve_crowd(g, ALONE_NS) || more;
+	return (has_share(g) && serve_crowd(g, CROWD_NS)) || more;
 }

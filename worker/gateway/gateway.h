@@ -56,6 +56,9 @@ struct gateway {
 	struct session_list unfinished; /* the oldest line first */
 	uint64_t at_once_ns;          /* that sessions which did not queue took in this turn */
 	bool crowded;                 /* the crowd has its part of the turn */
+	uint64_t crowd_count;         /* sessions in its queue */
+	uint64_t crowd_ms, crowd_ns;  /* what it has had of the present millisecond */
+	struct timer crowd_wait;      /* it has had its share */
 	uint64_t others_at;           /* when anyone else was last heard, ms */
 	struct room input, output, in_flight;
 	uint64_t session_count, session_limit;

@@ -40,6 +40,7 @@ void session_put(struct session *s, enum session_queue queue)
 {
 	if (s->queue != SESSION_NOWHERE)
 		TAILQ_REMOVE(&gateway.queues[s->queue], s, queue_next);
+	gateway.crowd_count += (queue == SESSION_CROWD) - (uint64_t)(s->queue == SESSION_CROWD);
 	s->queue = queue;
 	if (queue != SESSION_NOWHERE)
 		TAILQ_INSERT_TAIL(&gateway.queues[queue], s, queue_next);
