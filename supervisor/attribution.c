@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -207,7 +208,9 @@ static void gather(const struct child *c, struct death_facts *ret)
 	if (c->board == NULL)
 		return;
 	scoreboard_read(c->board, &ret->running, &ret->signal);
-	ret->out_of_memory = memory_kills() > c->memory_kills;
+	/* Read only where it is asked: its successor waits meanwhile. */
+	if (c->order == DEATH_NO_ORDER && WIFSIGNALED(c->wait_status) && WTERMSIG(c->wait_status) == SIGKILL)
+		ret->out_of_memory = memory_kills() > c->memory_kills;
 	/* Who has been stopped has run no longer than it was heard of. */
 	ret->alive_at_ns = c->order == DEATH_ORDER_STOPPED ? c->pinged_at * 1000000 : clock_now_ns();
 }

@@ -336,7 +336,9 @@ enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct 
 	if (lua_class_is_crowded(class_of(turn->class)))
 		return fail_plainly("memory", crowded, ret);
 	p.run = run = pool_new(sizeof(*run));
-	*run = (struct lua_run){ .turn = turn, .class = class_of(turn->class), .entry = entry };
+	run->turn = turn;
+	run->class = class_of(turn->class);
+	run->entry = entry;
 	run->handle = (void *)(next_handle += 16);
 	turn->host_state = run;
 	take_thread(run);
