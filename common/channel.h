@@ -8,7 +8,7 @@
 
 #include "common/bytes.h"
 
-#define CHANNEL_MESSAGE_MAX (128u << 10) /* bytes */
+#define CHANNEL_MESSAGE_MAX (192u << 10) /* bytes */
 
 struct channel;
 

@@ -2,7 +2,7 @@
  * the type. */
 #include "proto/control.h"
 
-#include "proto/msgpack.h"
+#include "proto/control_parts.h"
 
 static const char *const roles[CONTROL_ROLE_COUNT] = {
 	[CONTROL_SUPERVISOR] = "supervisor",
@@ -16,15 +16,6 @@ const char *control_role_name(enum control_role role)
 	return roles[role];
 }
 
-static uint32_t read_u32(struct msgpack_reader *r)
-{
-	uint64_t v = msgpack_read_uint(r);
-
-	if (v > UINT32_MAX)
-		r->bad = true;
-	return (uint32_t)v;
-}
-
 static enum control_role read_role(struct msgpack_reader *r)
 {
 	uint64_t v = msgpack_read_uint(r);
@@ -32,26 +23,6 @@ static enum control_role read_role(struct msgpack_reader *r)
 	if (v >= CONTROL_ROLE_COUNT)
 		r->bad = true;
 	return r->bad ? CONTROL_SUPERVISOR : (enum control_role)v;
-}
-
-static struct msgpack_reader open_message(struct bytes message, enum control_type type, uint32_t fields)
-{
-	struct msgpack_reader r = msgpack_read(message);
-
-	if (msgpack_read_array(&r) != fields || msgpack_read_uint(&r) != type)
-		r.bad = true;
-	return r;
-}
-
-static bool whole(const struct msgpack_reader *r)
-{
-	return !r->bad && r->at == r->end;
-}
-
-static void begin(struct buffer *out, enum control_type type, uint32_t fields)
-{
-	msgpack_write_array(out, fields);
-	msgpack_write_uint(out, type);
 }
 
 unsigned control_type(struct bytes message)
@@ -66,17 +37,18 @@ unsigned control_type(struct bytes message)
 
 void control_encode_plain(struct buffer *out, enum control_type type)
 {
-	begin(out, type, 1);
+	control_begin(out, type, 1);
 }
 
 void control_encode_hello(struct buffer *out, const struct control_hello *m)
 {
-	begin(out, CONTROL_HELLO, 10);
+	control_begin(out, CONTROL_HELLO, 11);
 	msgpack_write_uint(out, m->version);
 	msgpack_write_uint(out, m->ipc_version);
 	msgpack_write_uint(out, m->role);
 	msgpack_write_uint(out, m->index);
 	msgpack_write_uint(out, m->incarnation);
+	msgpack_write_bin(out, m->cluster);
 	msgpack_write_bin(out, m->hash_key);
 	msgpack_write_raw(out, m->settings);
 	msgpack_write_uint(out, m->gateways);
@@ -85,26 +57,27 @@ void control_encode_hello(struct buffer *out, const struct control_hello *m)
 
 bool control_decode_hello(struct bytes message, struct control_hello *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_HELLO, 10);
-	struct control_hello m = { .version = read_u32(&r) };
+	struct msgpack_reader r = control_open(message, CONTROL_HELLO, 11);
+	struct control_hello m = { .version = control_read_u32(&r) };
 
-	m.ipc_version = read_u32(&r);
+	m.ipc_version = control_read_u32(&r);
 	m.role = read_role(&r);
-	m.index = read_u32(&r);
-	m.incarnation = read_u32(&r);
+	m.index = control_read_u32(&r);
+	m.incarnation = control_read_u32(&r);
+	m.cluster = msgpack_read_str(&r);
 	m.hash_key = msgpack_read_str(&r);
 	m.settings = msgpack_read_value(&r);
-	m.gateways = read_u32(&r);
-	m.actors = read_u32(&r);
-	if (!whole(&r))
+	m.gateways = control_read_u32(&r);
+	m.actors = control_read_u32(&r);
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;
 }
 
-/* --- shards: cells of u16 worker and u32 epoch, little-endian --- */
+/* --- shards: cells of u16 worker and u64 epoch, little-endian --- */
 
-#define CELL 6
+#define CELL 10
 #define LEAVING 0x8000 /* the cell's worker is letting the shard go */
 
 static uint16_t holder(const struct control_shard *s)
@@ -120,15 +93,13 @@ void control_encode_shards(struct buffer *out, uint64_t serial, const struct con
 
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t worker = holder(&shards[i]);
-		unsigned char cell[CELL] = {
-			(unsigned char)worker, (unsigned char)(worker >> 8),
-			(unsigned char)shards[i].epoch, (unsigned char)(shards[i].epoch >> 8),
-			(unsigned char)(shards[i].epoch >> 16), (unsigned char)(shards[i].epoch >> 24),
-		};
+		unsigned char cell[CELL] = { (unsigned char)worker, (unsigned char)(worker >> 8) };
 
+		for (unsigned byte = 0; byte < sizeof(shards[i].epoch); byte++)
+			cell[2 + byte] = (unsigned char)(shards[i].epoch >> 8 * byte);
 		buffer_append(&cells, cell, sizeof(cell));
 	}
-	begin(out, CONTROL_SHARDS, 4);
+	control_begin(out, CONTROL_SHARDS, 4);
 	msgpack_write_uint(out, serial);
 	msgpack_write_uint(out, count);
 	msgpack_write_bin(out, buffer_bytes(&cells));
@@ -137,12 +108,12 @@ void control_encode_shards(struct buffer *out, uint64_t serial, const struct con
 
 bool control_decode_shards(struct bytes message, struct control_shards *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_SHARDS, 4);
+	struct msgpack_reader r = control_open(message, CONTROL_SHARDS, 4);
 	struct control_shards m = { .serial = msgpack_read_uint(&r) };
 
-	m.count = read_u32(&r);
+	m.count = control_read_u32(&r);
 	m.cells = msgpack_read_str(&r);
-	if (!whole(&r) || m.count == 0 || m.count > CONTROL_SHARDS_MAX || m.cells.len != (size_t)m.count * CELL)
+	if (!control_whole(&r) || m.count == 0 || m.count > CONTROL_SHARDS_MAX || m.cells.len != (size_t)m.count * CELL)
 		return false;
 	*ret = m;
 	return true;
@@ -153,11 +124,14 @@ struct control_shard control_shard_at(const struct control_shards *m, uint32_t s
 	const unsigned char *at = (const unsigned char *)m->cells.data + (size_t)shard * CELL;
 	uint16_t worker = (uint16_t)(at[0] | at[1] << 8);
 	bool leaving = worker != CONTROL_NO_WORKER && worker & LEAVING;
+	uint64_t epoch = 0;
 
+	for (unsigned byte = 0; byte < sizeof(epoch); byte++)
+		epoch |= (uint64_t)at[2 + byte] << 8 * byte;
 	return (struct control_shard){
 		.worker = leaving ? CONTROL_NO_WORKER : worker,
 		.leaving = leaving ? worker & ~LEAVING : CONTROL_NO_WORKER,
-		.epoch = (uint32_t)at[2] | (uint32_t)at[3] << 8 | (uint32_t)at[4] << 16 | (uint32_t)at[5] << 24,
+		.epoch = epoch,
 	};
 }
 
@@ -171,7 +145,7 @@ void control_encode_released(struct buffer *out, uint64_t serial, const uint16_t
 
 		buffer_append(&cells, cell, sizeof(cell));
 	}
-	begin(out, CONTROL_RELEASED, 3);
+	control_begin(out, CONTROL_RELEASED, 3);
 	msgpack_write_uint(out, serial);
 	msgpack_write_bin(out, buffer_bytes(&cells));
 	buffer_fini(&cells);
@@ -179,11 +153,11 @@ void control_encode_released(struct buffer *out, uint64_t serial, const uint16_t
 
 bool control_decode_released(struct bytes message, struct control_released *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_RELEASED, 3);
+	struct msgpack_reader r = control_open(message, CONTROL_RELEASED, 3);
 	struct control_released m = { .serial = msgpack_read_uint(&r) };
 
 	m.cells = msgpack_read_str(&r);
-	if (!whole(&r) || m.cells.len % 2 != 0 || m.cells.len / 2 > CONTROL_SHARDS_MAX)
+	if (!control_whole(&r) || m.cells.len % 2 != 0 || m.cells.len / 2 > CONTROL_SHARDS_MAX)
 		return false;
 	*ret = m;
 	return true;
@@ -205,20 +179,22 @@ uint32_t control_released_at(const struct control_released *m, uint32_t i)
 
 void control_encode_peer(struct buffer *out, const struct control_peer *m)
 {
-	begin(out, CONTROL_PEER, 4);
+	control_begin(out, CONTROL_PEER, 5);
 	msgpack_write_uint(out, m->role);
 	msgpack_write_uint(out, m->index);
 	msgpack_write_uint(out, m->incarnation);
+	msgpack_write_bool(out, m->incoming);
 }
 
 bool control_decode_peer(struct bytes message, struct control_peer *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_PEER, 4);
+	struct msgpack_reader r = control_open(message, CONTROL_PEER, 5);
 	struct control_peer m = { .role = read_role(&r) };
 
-	m.index = read_u32(&r);
-	m.incarnation = read_u32(&r);
-	if (!whole(&r))
+	m.index = control_read_u32(&r);
+	m.incarnation = control_read_u32(&r);
+	m.incoming = msgpack_read_bool(&r);
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;
@@ -226,7 +202,7 @@ bool control_decode_peer(struct bytes message, struct control_peer *ret)
 
 void control_encode_classes(struct buffer *out, const struct control_classes *m)
 {
-	begin(out, CONTROL_CLASSES, 4);
+	control_begin(out, CONTROL_CLASSES, 4);
 	msgpack_write_uint(out, m->serial);
 	msgpack_write_uint(out, m->query);
 	msgpack_write_bool(out, m->check);
@@ -234,12 +210,12 @@ void control_encode_classes(struct buffer *out, const struct control_classes *m)
 
 bool control_decode_classes(struct bytes message, struct control_classes *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_CLASSES, 4);
-	struct control_classes m = { .serial = read_u32(&r) };
+	struct msgpack_reader r = control_open(message, CONTROL_CLASSES, 4);
+	struct control_classes m = { .serial = control_read_u32(&r) };
 
-	m.query = read_u32(&r);
+	m.query = control_read_u32(&r);
 	m.check = msgpack_read_bool(&r);
-	if (!whole(&r))
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;
@@ -247,18 +223,18 @@ bool control_decode_classes(struct bytes message, struct control_classes *ret)
 
 void control_encode_failed(struct buffer *out, const struct control_failed *m)
 {
-	begin(out, CONTROL_FAILED, 3);
+	control_begin(out, CONTROL_FAILED, 3);
 	msgpack_write_int(out, m->exit_status);
 	msgpack_write_str(out, m->text);
 }
 
 bool control_decode_failed(struct bytes message, struct control_failed *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_FAILED, 3);
+	struct msgpack_reader r = control_open(message, CONTROL_FAILED, 3);
 	int64_t status = msgpack_read_int(&r);
 	struct bytes text = msgpack_read_str(&r);
 
-	if (!whole(&r) || status < 0 || status > 255)
+	if (!control_whole(&r) || status < 0 || status > 255)
 		return false;
 	*ret = (struct control_failed){ (int)status, text };
 	return true;
@@ -268,7 +244,7 @@ bool control_decode_failed(struct bytes message, struct control_failed *ret)
 
 void control_encode_query(struct buffer *out, const struct control_query *m)
 {
-	begin(out, CONTROL_QUERY, 4);
+	control_begin(out, CONTROL_QUERY, 4);
 	msgpack_write_uint(out, m->query);
 	msgpack_write_str(out, m->verb);
 	msgpack_write_str(out, m->argument);
@@ -276,12 +252,12 @@ void control_encode_query(struct buffer *out, const struct control_query *m)
 
 bool control_decode_query(struct bytes message, struct control_query *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_QUERY, 4);
-	struct control_query m = { .query = read_u32(&r) };
+	struct msgpack_reader r = control_open(message, CONTROL_QUERY, 4);
+	struct control_query m = { .query = control_read_u32(&r) };
 
 	m.verb = msgpack_read_str(&r);
 	m.argument = msgpack_read_str(&r);
-	if (!whole(&r))
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;
@@ -289,7 +265,7 @@ bool control_decode_query(struct bytes message, struct control_query *ret)
 
 void control_encode_rows(struct buffer *out, const struct control_rows *m)
 {
-	begin(out, CONTROL_ROWS, 5);
+	control_begin(out, CONTROL_ROWS, 5);
 	msgpack_write_uint(out, m->query);
 	msgpack_write_bool(out, m->last);
 	msgpack_write_str(out, m->error);
@@ -301,13 +277,13 @@ void control_encode_rows(struct buffer *out, const struct control_rows *m)
 
 bool control_decode_rows(struct bytes message, struct control_rows *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_ROWS, 5);
-	struct control_rows m = { .query = read_u32(&r) };
+	struct msgpack_reader r = control_open(message, CONTROL_ROWS, 5);
+	struct control_rows m = { .query = control_read_u32(&r) };
 
 	m.last = msgpack_read_bool(&r);
 	m.error = msgpack_read_str(&r);
 	m.rows = msgpack_read_value(&r);
-	if (!whole(&r))
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;
@@ -315,7 +291,7 @@ bool control_decode_rows(struct bytes message, struct control_rows *ret)
 
 void control_encode_alarm(struct buffer *out, const struct control_alarm *m)
 {
-	begin(out, CONTROL_ALARM, 4);
+	control_begin(out, CONTROL_ALARM, 4);
 	msgpack_write_bool(out, m->raised);
 	msgpack_write_str(out, m->name);
 	msgpack_write_str(out, m->text);
@@ -323,12 +299,12 @@ void control_encode_alarm(struct buffer *out, const struct control_alarm *m)
 
 bool control_decode_alarm(struct bytes message, struct control_alarm *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_ALARM, 4);
+	struct msgpack_reader r = control_open(message, CONTROL_ALARM, 4);
 	struct control_alarm m = { .raised = msgpack_read_bool(&r) };
 
 	m.name = msgpack_read_str(&r);
 	m.text = msgpack_read_str(&r);
-	if (!whole(&r))
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;
@@ -336,7 +312,7 @@ bool control_decode_alarm(struct bytes message, struct control_alarm *ret)
 
 void control_encode_quarantine(struct buffer *out, const struct control_quarantine *m)
 {
-	begin(out, CONTROL_QUARANTINE, 5);
+	control_begin(out, CONTROL_QUARANTINE, 5);
 	msgpack_write_bool(out, m->held);
 	msgpack_write_bool(out, m->whole);
 	msgpack_write_uint(out, m->fingerprint);
@@ -345,13 +321,13 @@ void control_encode_quarantine(struct buffer *out, const struct control_quaranti
 
 bool control_decode_quarantine(struct bytes message, struct control_quarantine *ret)
 {
-	struct msgpack_reader r = open_message(message, CONTROL_QUARANTINE, 5);
+	struct msgpack_reader r = control_open(message, CONTROL_QUARANTINE, 5);
 	struct control_quarantine m = { .held = msgpack_read_bool(&r) };
 
 	m.whole = msgpack_read_bool(&r);
 	m.fingerprint = msgpack_read_uint(&r);
 	m.address = msgpack_read_str(&r);
-	if (!whole(&r))
+	if (!control_whole(&r))
 		return false;
 	*ret = m;
 	return true;

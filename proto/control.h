@@ -13,8 +13,9 @@
 
 #include "common/buffer.h"
 
-#define CONTROL_VERSION 2
+#define CONTROL_VERSION 3
 #define CONTROL_FD 3 /* where a child finds its channel */
+#define CONTROL_CLUSTER_SIZE 16 /* bytes of a cluster's id */
 
 enum control_role { CONTROL_SUPERVISOR, CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE, CONTROL_ROLE_COUNT };
 
@@ -36,6 +37,11 @@ enum control_type {
 	CONTROL_RELEASED,  /* actor worker -> supervisor: shards it has let go of */
 	CONTROL_SCOREBOARD, /* supervisor -> actor worker: its scoreboard (proto/scoreboard.h), a memfd */
 	CONTROL_QUARANTINE, /* supervisor -> actor worker: a message or an actor is held back, or freed */
+	CONTROL_NODE_STATE, /* supervisor -> gateway: another node; this and the next: control_cluster.h */
+	CONTROL_LEASE,      /* supervisor -> actor worker: until when it may act, a memfd */
+	CONTROL_TRANSFER,   /* supervisor -> store: send or receive the records of shards, with a link */
+	CONTROL_TRANSFERRED, /* store -> supervisor */
+	CONTROL_DROP,       /* supervisor -> store: shards whose records are another node's by now */
 	CONTROL_TYPE_COUNT
 };
 
@@ -45,23 +51,34 @@ struct control_hello {
 	enum control_role role;
 	uint32_t index;
 	uint32_t incarnation; /* counts the starts of this slot */
+	struct bytes cluster;  /* CONTROL_CLUSTER_SIZE bytes: which cluster this is */
 	struct bytes hash_key; /* HASH_KEY_SIZE bytes: the cluster's address hash */
 	struct bytes settings; /* msgpack map: `section.key` -> text, every row of config_rows */
 	uint32_t gateways, actors; /* how many of each the node runs */
 };
 
-/* SHARDS: shard i belongs to worker[i] in epoch[i]; shard = hash mod count. Epochs
- * grow with every reassignment and every restart of the owner. worker
- * CONTROL_NO_WORKER: nobody at present (senders hold their requests). `leaving` then
- * names the former owner while it lets go: it takes nothing new, but may commit what it
- * has begun, for the epoch is still its own. The next owner comes with the next epoch. */
+/* SHARDS: shard i belongs to worker[i] in epoch[i]; shard = hash mod count. A worker is one
+ * of this node, or another node by its slot. CONTROL_NO_WORKER: nobody at present (senders
+ * hold their requests). `leaving` then names the former owner while it lets go: it takes
+ * nothing new, but may commit what it has begun, for the epoch is still its own. The next
+ * owner comes with the next epoch.
+ *
+ * An epoch's upper half counts the nodes that have owned the shard, its lower half what
+ * happened to it inside the present one: restarts of its owner, moves between workers. Both
+ * grow. Of another node's shard the lower half is 0 here. */
+#define CONTROL_WORKERS_MAX 256
+#define CONTROL_NODES_MAX 255 /* other nodes; their slots count from 0 */
+#define CONTROL_NODE(slot) (CONTROL_WORKERS_MAX + (slot))
+#define CONTROL_IS_NODE(worker) ((worker) >= CONTROL_WORKERS_MAX && (worker) < CONTROL_NODE(CONTROL_NODES_MAX))
 #define CONTROL_NO_WORKER 0xffff
 #define CONTROL_SHARDS_MAX 16384
+#define CONTROL_EPOCH(cluster, local) ((uint64_t)(cluster) << 32 | (uint32_t)(local))
+#define CONTROL_EPOCH_CLUSTER(epoch) ((uint32_t)((epoch) >> 32))
 
 struct control_shard {
 	uint16_t worker;
 	uint16_t leaving; /* holds where worker is CONTROL_NO_WORKER, which here means: nobody */
-	uint32_t epoch;
+	uint64_t epoch;
 };
 
 struct control_shards {
@@ -70,9 +87,13 @@ struct control_shards {
 	struct bytes cells; /* count packed cells; see control_shard_at() */
 };
 
+/* PEER: one end of a link. Between nodes a gateway has one link to ask each other node by
+ * (role GATEWAY, index CONTROL_NODE(slot)), and one from each gateway of another node that
+ * asks here (index: the node's slot, incoming). incarnation tells links of one kind apart. */
 struct control_peer {
 	enum control_role role;
 	uint32_t index, incarnation;
+	bool incoming;
 };
 
 /* CLASSES: the memfd holds a msgpack map: path relative to the class directory ->

@@ -84,7 +84,8 @@ struct __attribute__((packed)) packed_version {
 };
 
 struct __attribute__((packed)) request_head {
-	uint32_t rid, shard, epoch;
+	uint32_t rid, shard;
+	uint64_t epoch;
 	uint8_t verb, flags;
 	uint64_t deadline;
 	struct packed_version if_version, base;
@@ -276,7 +277,7 @@ bool ipc_decode_load(struct bytes body, struct ipc_load *ret)
 	struct ipc_load m = { .rid = read_u32(&r) };
 
 	m.shard = read_u32(&r);
-	m.epoch = read_u32(&r);
+	m.epoch = msgpack_read_uint(&r);
 	m.address = msgpack_read_str(&r);
 	if (!whole(&r))
 		return false;
@@ -351,7 +352,7 @@ bool ipc_next_entry(struct bytes *entries, struct ipc_batch_entry *ret)
 	if (msgpack_read_array(&r) != 5)
 		return false;
 	m.shard = read_u32(&r);
-	m.epoch = read_u32(&r);
+	m.epoch = msgpack_read_uint(&r);
 	m.remove = msgpack_read_bool(&r);
 	m.address = msgpack_read_str(&r);
 	m.record = msgpack_read_str(&r);

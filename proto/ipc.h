@@ -16,7 +16,7 @@
 #include "proto/address.h"
 #include "proto/error.h"
 
-#define IPC_VERSION 2
+#define IPC_VERSION 3
 #define IPC_CHAIN_MAX 32 /* actors in one call chain; a longer one is refused with `limit` */
 
 enum ipc_type {
@@ -42,7 +42,8 @@ enum ipc_verb { IPC_GET, IPC_SET, IPC_CALL, IPC_TELL, IPC_WATCH };
  * which routes them like a client's. */
 struct ipc_request {
 	uint32_t rid;          /* the sender's number for it on this link */
-	uint32_t shard, epoch; /* as routed; the owner answers ERROR_MOVED to another epoch */
+	uint32_t shard;
+	uint64_t epoch;        /* as routed; the owner answers ERROR_MOVED to another epoch */
 	enum ipc_verb verb;
 	uint64_t deadline;     /* CLOCK_MONOTONIC ms; 0: none */
 	struct bytes address;
@@ -91,7 +92,8 @@ struct ipc_unwatch {
  * before it, from whichever worker. */
 struct ipc_load {
 	uint32_t rid;
-	uint32_t shard, epoch;
+	uint32_t shard;
+	uint64_t epoch;
 	struct bytes address;
 };
 
@@ -110,7 +112,8 @@ struct ipc_batch_head {
 };
 
 struct ipc_batch_entry {
-	uint32_t shard, epoch;
+	uint32_t shard;
+	uint64_t epoch;
 	bool remove;
 	struct bytes address;
 	struct bytes record;

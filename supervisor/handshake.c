@@ -38,12 +38,16 @@ static void write_settings(const struct config *config, struct buffer *out)
 	buffer_fini(&text);
 }
 
+/* Of a node that is in none. */
+static const char unnamed_cluster[CONTROL_CLUSTER_SIZE];
+
 static void send_hello(struct node *n, struct child *c)
 {
 	struct buffer settings = { 0 }, message = { 0 };
 	struct control_hello hello = {
 		.version = CONTROL_VERSION, .ipc_version = IPC_VERSION,
 		.role = c->role, .index = c->index, .incarnation = c->incarnation,
+		.cluster = { unnamed_cluster, sizeof(unnamed_cluster) },
 		.hash_key = { (const char *)n->identity.key, sizeof(n->identity.key) },
 		.gateways = n->gateways, .actors = n->actors,
 	};
@@ -98,7 +102,7 @@ static bool send_listener(struct node *n, struct child *c)
 
 static void send_peer(struct child *to, const struct child *peer, int take_fd)
 {
-	const struct control_peer m = { peer->role, peer->index, peer->incarnation };
+	const struct control_peer m = { peer->role, peer->index, peer->incarnation, false };
 	struct buffer message = { 0 };
 
 	control_encode_peer(&message, &m);

@@ -6,7 +6,7 @@
 
 #include "common/memory.h"
 
-void shard_map_init(struct shard_map *m, uint32_t count, uint32_t workers, uint32_t epoch)
+void shard_map_init(struct shard_map *m, uint32_t count, uint32_t workers, uint64_t epoch)
 {
 	assert(count > 0 && count <= CONTROL_SHARDS_MAX);
 	assert(workers > 0 && workers < CONTROL_NO_WORKER && epoch > 0);

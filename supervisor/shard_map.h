@@ -18,7 +18,7 @@ struct shard_map {
 
 /* Spreads count shards over the workers in runs of equal length (give or take
  * one), all in epoch `epoch` (at least 1). */
-void shard_map_init(struct shard_map *m, uint32_t count, uint32_t workers, uint32_t epoch);
+void shard_map_init(struct shard_map *m, uint32_t count, uint32_t workers, uint64_t epoch);
 void shard_map_fini(struct shard_map *m);
 
 /* The worker died: what it sends late must be refused, so its shards get a new epoch,

@@ -78,7 +78,7 @@ struct actor {
 	uint64_t used_at;   /* milliseconds, monotonic */
 	struct faults *faults;
 	uint32_t shard;
-	uint32_t load_epoch; /* of its shard, when its record was asked for */
+	uint64_t load_epoch; /* of its shard, when its record was asked for */
 	uint16_t address_length;
 	char address[];
 };

@@ -12,7 +12,8 @@ struct waiting {
 	uint32_t length;
 	uint32_t rid;         /* of a reply */
 	uint32_t incarnation; /* of the gateway that it is for, where `bound` */
-	uint32_t shard, epoch; /* of a request, as it was routed when it was made; else 0 */
+	uint32_t shard;       /* of a request, as it was routed when it was made … */
+	uint64_t epoch;       /* … else 0 */
 	uint16_t peer;
 	bool reply;
 	bool bound;   /* to the gateway that asked: its successor has other requests by the same numbers */

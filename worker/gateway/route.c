@@ -137,7 +137,7 @@ static void on_retry(struct timer *timer)
 
 void route_again(struct pending *p)
 {
-	uint32_t epoch = p->request.epoch;
+	uint64_t epoch = p->request.epoch;
 
 	gateway.counters.retried++;
 	route_take_out(p);

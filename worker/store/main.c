@@ -34,7 +34,7 @@ static struct {
 
 /* --- frames to jobs --- */
 
-static bool epoch_is_current(uint32_t shard, uint32_t epoch)
+static bool epoch_is_current(uint32_t shard, uint64_t epoch)
 {
 	return shard < store.child.shard_count && store.child.shards[shard].epoch == epoch;
 }

@@ -161,7 +161,7 @@ class Node:
         self.serial = self.incarnation = 0
         named = {key.replace("_", ".", 1): str(value) for key, value in settings.items()}
         self.control.send(wire.pack([wire.HELLO, wire.CONTROL_VERSION, wire.IPC_VERSION, wire.GATEWAY, 0, 1,
-                                     wire.Bin(bytes(range(32))), named, 1, workers]))
+                                     wire.Bin(bytes(16)), wire.Bin(bytes(range(32))), named, 1, workers]))
         self._send_map()
         self.workers = [self.worker_starts(i) for i in range(workers)]
         self._send(wire.pack([wire.LISTENER]), self.listener.fileno())
@@ -199,7 +199,7 @@ class Node:
     def worker_starts(self, index):
         ours, theirs = socket.socketpair()
         self.incarnation += 1
-        self._send(wire.pack([wire.PEER, wire.ACTOR, index, self.incarnation]), theirs.fileno())
+        self._send(wire.pack([wire.PEER, wire.ACTOR, index, self.incarnation, False]), theirs.fileno())
         theirs.close()
         worker = Worker(ours)
         self.workers = getattr(self, "workers", [])

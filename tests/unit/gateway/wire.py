@@ -6,7 +6,7 @@ import struct
 REQUEST, REPLY, CANCEL, EVENT, UNWATCH, MAP, BYE, SYNC = 1, 2, 3, 4, 5, 11, 12, 13
 VERBS = ["get", "set", "call", "tell", "watch"]
 CHANGE, SNAPSHOT, END = 0, 1, 2
-CONTROL_VERSION, IPC_VERSION = 2, 2
+CONTROL_VERSION, IPC_VERSION = 3, 3
 HELLO, SHARDS, PEER, LISTENER, _, READY, FAILED, PING, PONG, DRAIN, QUERY, ROWS = range(1, 13)
 GATEWAY, ACTOR = 1, 2
 NOBODY, LEAVING = 0xffff, 0x8000
@@ -15,7 +15,7 @@ CODES = ("none bad-line too-long bad-verb bad-arg dup-id no-auth denied no-actor
          "timeout cancelled lost crashed internal gone slow idle protocol shutdown moved").split()
 
 
-REQUEST_HEAD, REPLY_HEAD = "<IIIBBQIQIQ", "<IBBIQ"
+REQUEST_HEAD, REPLY_HEAD = "<IIQBBQIQIQ", "<IBBIQ"
 
 
 class Bin(bytes):
@@ -143,5 +143,5 @@ def event(address, version, changed=None, removed=None, kind=CHANGE, code="none"
 
 
 def shards(serial, cells):
-    packed = b"".join(struct.pack("<HI", worker, epoch) for worker, epoch in cells)
+    packed = b"".join(struct.pack("<HQ", worker, epoch) for worker, epoch in cells)
     return pack([SHARDS, serial, len(cells), Bin(packed)])

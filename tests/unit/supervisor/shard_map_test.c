@@ -236,7 +236,8 @@ static void whatever_happens_epochs_grow_and_every_shard_has_one_owner(void **st
 	srand(1);
 	for (int walk = 0; walk < 200; walk++) {
 		uint32_t workers = 1 + (uint32_t)rand() % 7, alive = workers;
-		uint32_t *epochs, count = 1 + (uint32_t)rand() % 100;
+		uint64_t *epochs;
+		uint32_t count = 1 + (uint32_t)rand() % 100;
 		bool living[7];
 		struct shard_map m;
 

@@ -1,0 +1,55 @@
+/* Control messages about the other nodes of a cluster; see proto/control.h. */
+#ifndef PROTO_CONTROL_CLUSTER_H
+#define PROTO_CONTROL_CLUSTER_H
+
+#include <stdatomic.h>
+
+#include "proto/control.h"
+
+/* LEASE: what the descriptor maps. A worker begins nothing after the end of its node's
+ * lease: another node may own its shards by then. */
+struct control_lease {
+	_Atomic uint64_t until_ns; /* CLOCK_BOOTTIME; UINT64_MAX: no other node can own them */
+};
+
+/* NODE_STATE: another member of the cluster. Not member: its slot is free. Not up: its
+ * lease is over, and what only it could do is `unreachable`. */
+struct control_node {
+	uint32_t slot;
+	uint64_t id;
+	bool member, up;
+	struct bytes name;
+};
+
+/* TRANSFER: sending, the store writes every record of these shards to the link and is done
+ * when the other side has acknowledged them all; receiving, it replaces what it has of them
+ * by what comes. Nobody commits to these shards meanwhile. */
+struct control_transfer {
+	uint64_t transfer; /* the supervisor's number for it */
+	bool sending;
+	struct bytes shards; /* a list, see below */
+};
+
+/* TRANSFERRED: error empty: all records are on stable storage at the receiver. */
+struct control_transferred {
+	uint64_t transfer, records, bytes;
+	struct bytes error;
+};
+
+/* Lists of shards: u16 each, little-endian. */
+uint32_t control_list_count(struct bytes shards);
+uint32_t control_list_at(struct bytes shards, uint32_t i);
+void control_list_add(struct buffer *shards, uint32_t shard);
+
+/* Decoded slices point into the message. */
+bool control_decode_node(struct bytes message, struct control_node *ret);
+bool control_decode_transfer(struct bytes message, struct control_transfer *ret);
+bool control_decode_transferred(struct bytes message, struct control_transferred *ret);
+bool control_decode_drop(struct bytes message, struct bytes *ret_shards);
+
+void control_encode_node(struct buffer *out, const struct control_node *m);
+void control_encode_transfer(struct buffer *out, const struct control_transfer *m);
+void control_encode_transferred(struct buffer *out, const struct control_transferred *m);
+void control_encode_drop(struct buffer *out, struct bytes shards);
+
+#endif
