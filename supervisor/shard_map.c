@@ -13,6 +13,7 @@ void shard_map_init(struct shard_map *m, uint32_t count, uint32_t workers, uint6
 	m->serial = 1;
 	m->count = count;
 	m->workers = workers;
+	m->base = (uint32_t)epoch;
 	m->shards = memory_new(count * sizeof(*m->shards));
 	m->next = memory_new(count * sizeof(*m->next));
 	for (uint32_t i = 0; i < count; i++) {
@@ -21,6 +22,13 @@ void shard_map_init(struct shard_map *m, uint32_t count, uint32_t workers, uint6
 		m->shards[i].epoch = epoch;
 		m->next[i] = CONTROL_NO_WORKER;
 	}
+}
+
+void shard_map_init_free(struct shard_map *m, uint32_t count, uint32_t workers, uint32_t base)
+{
+	shard_map_init(m, count, workers, base);
+	for (uint32_t i = 0; i < count; i++)
+		m->shards[i].worker = CONTROL_NO_WORKER;
 }
 
 void shard_map_fini(struct shard_map *m)
@@ -58,7 +66,7 @@ static void give(struct shard_map *m, uint32_t shard, uint32_t worker)
 {
 	struct control_shard *s = &m->shards[shard];
 
-	s->worker = (uint16_t)worker;
+	s->worker = worker == SHARD_MAP_AWAY ? CONTROL_NO_WORKER : (uint16_t)worker;
 	s->leaving = CONTROL_NO_WORKER;
 	s->epoch++;
 	m->next[shard] = CONTROL_NO_WORKER;
@@ -77,7 +85,8 @@ static uint32_t *count_shares(const struct shard_map *m)
 	uint32_t *shares = memory_new(m->workers * sizeof(*shares));
 
 	for (uint32_t i = 0; i < m->count; i++)
-		shares[heir(m, i)]++;
+		if (heir(m, i) < m->workers)
+			shares[heir(m, i)]++;
 	return shares;
 }
 
@@ -131,12 +140,14 @@ uint32_t shard_map_evict(struct shard_map *m, uint32_t worker, const bool *livin
  * have the most already. */
 static uint32_t *plan(const struct shard_map *m, const uint32_t *shares, const bool *living)
 {
-	uint32_t *wanted = memory_new(m->workers * sizeof(*wanted)), alive = 0, each, over;
+	uint32_t *wanted = memory_new(m->workers * sizeof(*wanted)), alive = 0, all = 0, each, over;
 
-	for (uint32_t w = 0; w < m->workers; w++)
+	for (uint32_t w = 0; w < m->workers; w++) {
 		alive += living[w];
-	each = alive > 0 ? m->count / alive : 0;
-	over = alive > 0 ? m->count % alive : 0;
+		all += shares[w];
+	}
+	each = alive > 0 ? all / alive : 0;
+	over = alive > 0 ? all % alive : 0;
 	for (uint32_t w = 0; w < m->workers; w++)
 		wanted[w] = living[w] ? each : 0;
 	for (; over > 0; over--) {
@@ -161,7 +172,7 @@ uint32_t shard_map_rebalance(struct shard_map *m, const bool *living)
 			to++;
 		if (to == m->workers)
 			break;
-		if (from == CONTROL_NO_WORKER || shares[from] <= wanted[from])
+		if (from >= m->workers || shares[from] <= wanted[from])
 			continue;
 		release(m, i, to);
 		shares[from]--;
@@ -202,6 +213,69 @@ uint32_t shard_map_grant_all(struct shard_map *m, uint32_t worker)
 	for (uint32_t i = 0; i < m->count; i++)
 		n += shard_map_grant(m, worker, i);
 	return n;
+}
+
+/* --- between nodes ---------------------------------------------------------------- */
+
+bool shard_map_abroad(struct shard_map *m, uint32_t shard, uint32_t node_slot, uint32_t cluster)
+{
+	struct control_shard *s = &m->shards[shard];
+	const struct control_shard to = { (uint16_t)CONTROL_NODE(node_slot), CONTROL_NO_WORKER, CONTROL_EPOCH(cluster, 0) };
+
+	if (s->worker == to.worker && s->epoch == to.epoch)
+		return false;
+	*s = to;
+	m->next[shard] = CONTROL_NO_WORKER;
+	m->serial++;
+	return true;
+}
+
+uint32_t shard_map_take(struct shard_map *m, const uint32_t *shards, const uint32_t *clusters, uint32_t count,
+                        const bool *living)
+{
+	uint32_t *shares = count_shares(m), n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct control_shard *s = &m->shards[shards[i]];
+		uint32_t to = poorest(m, shares, living);
+
+		if (s->worker < m->workers || s->leaving != CONTROL_NO_WORKER)
+			continue;
+		if (CONTROL_EPOCH_CLUSTER(s->epoch) != clusters[i] || (uint32_t)s->epoch < m->base)
+			s->epoch = CONTROL_EPOCH(clusters[i], m->base - 1);
+		to = to < m->workers ? to : 0; /* where all are down the first to come back serves them */
+		give(m, shards[i], to);
+		shares[to]++;
+		n++;
+	}
+	free(shares);
+	return changed(m, n);
+}
+
+bool shard_map_leave(struct shard_map *m, uint32_t shard)
+{
+	if (m->shards[shard].worker < m->workers)
+		release(m, shard, SHARD_MAP_AWAY);
+	else if (m->shards[shard].leaving != CONTROL_NO_WORKER && m->next[shard] != SHARD_MAP_AWAY)
+		m->next[shard] = SHARD_MAP_AWAY;
+	else
+		return false;
+	m->serial++;
+	return true;
+}
+
+bool shard_map_revoke(struct shard_map *m, uint32_t shard)
+{
+	if (m->shards[shard].worker >= m->workers && m->shards[shard].leaving == CONTROL_NO_WORKER)
+		return false;
+	give(m, shard, SHARD_MAP_AWAY);
+	m->serial++;
+	return true;
+}
+
+bool shard_map_is_free(const struct shard_map *m, uint32_t shard)
+{
+	return m->shards[shard].worker == CONTROL_NO_WORKER && m->shards[shard].leaving == CONTROL_NO_WORKER;
 }
 
 uint32_t shard_map_owned(const struct shard_map *m, uint32_t worker)

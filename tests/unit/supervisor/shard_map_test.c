@@ -287,9 +287,104 @@ static void whatever_happens_epochs_grow_and_every_shard_has_one_owner(void **st
 	}
 }
 
+/* --- between nodes --- */
+
+static const bool both[] = { true, true };
+
+static struct shard_map two_workers_of_a_cluster(void)
+{
+	struct shard_map m;
+	const uint32_t ours[] = { 0, 1, 2, 3 }, clusters[] = { 5, 5, 5, 6 };
+
+	shard_map_init_free(&m, 6, 2, 4097);
+	for (uint32_t i = 0; i < 6; i++)
+		assert_true(shard_map_is_free(&m, i));
+	assert_int_equal(shard_map_take(&m, ours, clusters, 4, both), 4);
+	assert_true(shard_map_abroad(&m, 4, 7, 9));
+	return m;
+}
+
+static void shards_of_the_cluster_come_to_workers_and_other_nodes(void **state)
+{
+	struct shard_map m = two_workers_of_a_cluster();
+
+	(void)state;
+	assert_int_equal(shard_map_owned(&m, 0), 2);
+	assert_int_equal(shard_map_owned(&m, 1), 2);
+	assert_true(m.shards[3].epoch == CONTROL_EPOCH(6, 4097));
+	assert_int_equal(m.shards[4].worker, CONTROL_NODE(7));
+	assert_true(m.shards[4].epoch == CONTROL_EPOCH(9, 0));
+	assert_false(shard_map_is_free(&m, 4));
+	assert_true(shard_map_is_free(&m, 5));
+	assert_false(shard_map_abroad(&m, 4, 7, 9)); /* nothing new */
+	shard_map_fini(&m);
+}
+
+static void a_shard_leaves_the_node_when_its_worker_has_let_go(void **state)
+{
+	struct shard_map m = two_workers_of_a_cluster();
+	uint32_t from = m.shards[0].worker;
+	const uint32_t shard = 0, cluster = 5;
+
+	(void)state;
+	assert_true(shard_map_leave(&m, 0));
+	assert_false(shard_map_leave(&m, 0));
+	assert_int_equal(m.shards[0].leaving, from);
+	assert_false(shard_map_is_free(&m, 0));
+	assert_int_equal(shard_map_take(&m, &shard, &cluster, 1, both), 0); /* it has not let go yet */
+	assert_true(shard_map_grant(&m, from, 0));
+	assert_true(shard_map_is_free(&m, 0));
+	/* The move fails: it comes back, fenced against what it was. */
+	assert_int_equal(shard_map_take(&m, &shard, &cluster, 1, both), 1);
+	assert_true(m.shards[0].epoch > CONTROL_EPOCH(5, 4097) && m.shards[0].epoch < CONTROL_EPOCH(6, 0));
+	/* Another try: it leaves, and later comes back with the cluster's next epochs. */
+	shard_map_leave(&m, 0);
+	shard_map_bump(&m, m.shards[0].leaving); /* its worker died meanwhile */
+	assert_true(shard_map_is_free(&m, 0));
+	shard_map_abroad(&m, 0, 7, 6);
+	assert_int_equal(shard_map_take(&m, &shard, (const uint32_t[]){ 7 }, 1, both), 1);
+	assert_true(m.shards[0].epoch == CONTROL_EPOCH(7, 4097));
+	shard_map_fini(&m);
+}
+
+static void what_other_nodes_own_is_no_part_of_evenness(void **state)
+{
+	struct shard_map m = two_workers_of_a_cluster();
+	const bool first[] = { true, false };
+
+	(void)state;
+	shard_map_bump(&m, 1);
+	assert_int_equal(shard_map_evict(&m, 1, first), 2);
+	assert_int_equal(shard_map_owned(&m, 0), 4);
+	assert_int_equal(shard_map_rebalance(&m, both), 2);
+	shard_map_grant_all(&m, 0);
+	assert_int_equal(shard_map_owned(&m, 1), 2);
+	assert_int_equal(m.shards[4].worker, CONTROL_NODE(7));
+	assert_true(shard_map_is_free(&m, 5));
+	shard_map_fini(&m);
+}
+
+static void a_lease_that_is_over_fences_at_once(void **state)
+{
+	struct shard_map m = two_workers_of_a_cluster();
+	uint64_t epoch = m.shards[1].epoch;
+
+	(void)state;
+	assert_true(shard_map_revoke(&m, 1));
+	assert_true(shard_map_is_free(&m, 1));
+	assert_true(m.shards[1].epoch > epoch);
+	assert_false(shard_map_revoke(&m, 1));
+	assert_false(shard_map_revoke(&m, 4));
+	shard_map_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shards_of_the_cluster_come_to_workers_and_other_nodes),
+		cmocka_unit_test(a_shard_leaves_the_node_when_its_worker_has_let_go),
+		cmocka_unit_test(what_other_nodes_own_is_no_part_of_evenness),
+		cmocka_unit_test(a_lease_that_is_over_fences_at_once),
 		cmocka_unit_test(shards_are_shared_evenly),
 		cmocka_unit_test(more_workers_than_shards_is_no_mistake),
 		cmocka_unit_test(only_the_shards_of_the_dead_get_a_new_epoch),
