@@ -21,6 +21,11 @@ uint64_t clock_now_ns(void)
 	return read_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t clock_boot_ns(void)
+{
+	return read_ns(CLOCK_BOOTTIME);
+}
+
 uint64_t clock_real_ms(void)
 {
 	return read_ns(CLOCK_REALTIME) / 1000000;

@@ -8,6 +8,9 @@
 uint64_t clock_now_ms(void);
 uint64_t clock_now_ns(void);
 
+/* CLOCK_BOOTTIME, which goes on while the machine sleeps: leases are measured in it. */
+uint64_t clock_boot_ns(void);
+
 /* CLOCK_REALTIME, milliseconds since 1970. */
 uint64_t clock_real_ms(void);
 

@@ -34,7 +34,6 @@ static const char *const engines[] = { "rocksdb", "memory", "postgresql", NULL }
 
 #define NO_TLS "this version does not speak TLS"
 #define NO_AUTH "this version does not authenticate clients"
-#define NO_CLUSTER "this version does not join clusters"
 
 const struct config_row config_rows[] = {
 	TEXT("node", "name", node.name, "", "the node's name; default: the host name"),
@@ -68,7 +67,8 @@ const struct config_row config_rows[] = {
 
 	ADDRESS("cluster", "listen", cluster.listen, "*:51464", false, "where other nodes connect"),
 	TEXT("cluster", "advertise", cluster.advertise, "", "address other nodes shall use"),
-	LATER("cluster", "peers", CONFIG_LIST, cluster.peers, "", NULL, false, NO_CLUSTER, "nodes to join at start"),
+	{ "cluster", "peers", CONFIG_LIST, AT(cluster.peers), "", .help = "nodes to join at start" },
+	COUNT("cluster", "weight", cluster.weight, "1", 1, 1000, false, "this node's share of the shards, beside others'"),
 	PATH("cluster", "secret_file", cluster.secret_file, "", "secret of the cluster"),
 	LATER("cluster", "tls_certificate", CONFIG_PATH, cluster.tls_certificate, "", NULL, false, NO_TLS, "certificate chain"),
 	LATER("cluster", "tls_key", CONFIG_PATH, cluster.tls_key, "", NULL, false, NO_TLS, "private key"),

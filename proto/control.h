@@ -38,6 +38,7 @@ enum control_type {
 	CONTROL_SCOREBOARD, /* supervisor -> actor worker: its scoreboard (proto/scoreboard.h), a memfd */
 	CONTROL_QUARANTINE, /* supervisor -> actor worker: a message or an actor is held back, or freed */
 	CONTROL_NODE_STATE, /* supervisor -> gateway: another node; this and the next: control_cluster.h */
+	CONTROL_PEER_LOST,  /* gateway -> supervisor: a link that it asked another node by has ended */
 	CONTROL_LEASE,      /* supervisor -> actor worker: until when it may act, a memfd */
 	CONTROL_TRANSFER,   /* supervisor -> store: send or receive the records of shards, with a link */
 	CONTROL_TRANSFERRED, /* store -> supervisor */

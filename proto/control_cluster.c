@@ -56,6 +56,25 @@ bool control_decode_node(struct bytes message, struct control_node *ret)
 	return true;
 }
 
+void control_encode_peer_lost(struct buffer *out, const struct control_peer_lost *m)
+{
+	control_begin(out, CONTROL_PEER_LOST, 3);
+	msgpack_write_uint(out, m->index);
+	msgpack_write_uint(out, m->incarnation);
+}
+
+bool control_decode_peer_lost(struct bytes message, struct control_peer_lost *ret)
+{
+	struct msgpack_reader r = control_open(message, CONTROL_PEER_LOST, 3);
+	struct control_peer_lost m = { .index = control_read_u32(&r) };
+
+	m.incarnation = control_read_u32(&r);
+	if (!control_whole(&r))
+		return false;
+	*ret = m;
+	return true;
+}
+
 void control_encode_transfer(struct buffer *out, const struct control_transfer *m)
 {
 	control_begin(out, CONTROL_TRANSFER, 4);

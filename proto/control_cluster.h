@@ -21,6 +21,11 @@ struct control_node {
 	struct bytes name;
 };
 
+/* PEER_LOST: index and incarnation are those of its PEER. */
+struct control_peer_lost {
+	uint32_t index, incarnation;
+};
+
 /* TRANSFER: sending, the store writes every record of these shards to the link and is done
  * when the other side has acknowledged them all; receiving, it replaces what it has of them
  * by what comes. Nobody commits to these shards meanwhile. */
@@ -43,11 +48,13 @@ void control_list_add(struct buffer *shards, uint32_t shard);
 
 /* Decoded slices point into the message. */
 bool control_decode_node(struct bytes message, struct control_node *ret);
+bool control_decode_peer_lost(struct bytes message, struct control_peer_lost *ret);
 bool control_decode_transfer(struct bytes message, struct control_transfer *ret);
 bool control_decode_transferred(struct bytes message, struct control_transferred *ret);
 bool control_decode_drop(struct bytes message, struct bytes *ret_shards);
 
 void control_encode_node(struct buffer *out, const struct control_node *m);
+void control_encode_peer_lost(struct buffer *out, const struct control_peer_lost *m);
 void control_encode_transfer(struct buffer *out, const struct control_transfer *m);
 void control_encode_transferred(struct buffer *out, const struct control_transferred *m);
 void control_encode_drop(struct buffer *out, struct bytes shards);

@@ -1,8 +1,10 @@
 /* Owns the dispatch of the control messages that children send. */
+#include "proto/control_cluster.h"
 #include "supervisor/child_message.h"
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "supervisor/cluster/cluster.h"
 #include "supervisor/handover.h"
 
 static bool on_ready(struct child *c, struct bytes message)
@@ -52,6 +54,26 @@ static bool on_released(struct child *c, struct bytes message)
 	return true;
 }
 
+static bool on_transferred(struct child *c, struct bytes message)
+{
+	struct control_transferred m;
+
+	if (c->role != CONTROL_STORE || !control_decode_transferred(message, &m))
+		return false;
+	cluster_on_transferred(c->node, &m);
+	return true;
+}
+
+static bool on_peer_lost(struct child *c, struct bytes message)
+{
+	struct control_peer_lost m;
+
+	if (c->role != CONTROL_GATEWAY || !control_decode_peer_lost(message, &m))
+		return false;
+	cluster_on_peer_lost(c->node, c, m.index, m.incarnation);
+	return true;
+}
+
 static bool on_alarm(struct child *c, struct bytes message)
 {
 	struct control_alarm m;
@@ -71,7 +93,8 @@ static const struct {
 } rows[] = {
 	{ CONTROL_READY, on_ready }, { CONTROL_FAILED, on_failed }, { CONTROL_PONG, on_pong },
 	{ CONTROL_ROWS, on_rows },   { CONTROL_ALARM, on_alarm },
-	{ CONTROL_RELEASED, on_released },
+	{ CONTROL_RELEASED, on_released }, { CONTROL_TRANSFERRED, on_transferred },
+	{ CONTROL_PEER_LOST, on_peer_lost },
 };
 
 bool child_message(struct child *c, struct bytes message)

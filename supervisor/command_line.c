@@ -9,6 +9,7 @@
 static const struct options_row rows[] = {
 	{ "-c", "--config", "FILE", offsetof(struct command_line, config), "read settings from FILE and from stage.d/ beside it" },
 	{ "-p", "--port", "PORT", offsetof(struct command_line, port), "listen for clients on PORT; 0 picks a free one" },
+	{ NULL, "--join", "ADDRESS[:PORT],…", offsetof(struct command_line, join), "join the cluster that one of these nodes belongs to" },
 	{ NULL, "--check-config", NULL, offsetof(struct command_line, check_config), "only say what is wrong with the configuration" },
 	{ NULL, "--version", NULL, offsetof(struct command_line, version), "say which version this is" },
 	{ "-h", "--help", NULL, offsetof(struct command_line, help), "show this" },
@@ -35,6 +36,7 @@ void command_line_help(struct buffer *out)
 		"Examples:\n"
 		"  stage                      start a server with default settings\n"
 		"  stage -c my.ini -p 0       with a file of settings, on a free port\n"
+		"  stage --join 10.0.0.7      as a node of that node's cluster\n"
 		"  stage --check-config       say what is wrong with the configuration\n"
 		"\nUsage: stage [OPTION]...\n");
 	options_usage(rows, out);

@@ -5,7 +5,7 @@
 #include "common/buffer.h"
 
 struct command_line {
-	const char *config, *port; /* NULL: not given */
+	const char *config, *port, *join; /* NULL: not given */
 	bool check_config, version, help;
 };
 

@@ -7,6 +7,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "supervisor/cluster/cluster.h"
 #include "supervisor/handshake.h"
 
 enum step {
@@ -56,8 +57,7 @@ static void end(struct handover *h, enum admin_exit status, const char *code, co
 
 /* --- shards ----------------------------------------------------------------------- */
 
-/* Which workers may own shards: all that are not given up. */
-static bool *living(const struct node *n)
+bool *handover_living(const struct node *n)
 {
 	bool *alive = memory_new(n->actors * sizeof(*alive));
 
@@ -129,7 +129,7 @@ static void begin_release(struct handover *h)
 
 static void begin_evening(struct handover *h)
 {
-	bool *alive = living(h->node);
+	bool *alive = handover_living(h->node);
 	uint32_t moves = shard_map_rebalance(&h->node->shards, alive);
 	char text[96];
 
@@ -205,6 +205,7 @@ void handover_on_gone(struct node *n, const struct child *c)
 
 	if (shard_map_bump(&n->shards, c->index) > 0)
 		handshake_shards(n);
+	cluster_on_freed(n);
 	if (h == NULL)
 		return;
 	if (h->child != c) {
@@ -222,7 +223,7 @@ void handover_on_gone(struct node *n, const struct child *c)
 
 void handover_on_down(struct node *n, const struct child *c)
 {
-	bool *alive = living(n);
+	bool *alive = handover_living(n);
 	uint32_t moved = shard_map_evict(&n->shards, c->index, alive);
 
 	free(alive);
@@ -244,20 +245,23 @@ void handover_on_released(struct node *n, const struct child *c, const struct co
 {
 	struct handover *h = n->handover;
 	uint32_t count = control_released_count(m), granted = 0;
+	bool replaced = h != NULL && h->step == RELEASING && h->child == c;
 
-	if (h == NULL)
-		return; /* it was late: they have been taken */
-	if (h->step == RELEASING && h->child == c) {
-		h->left -= count < h->left ? count : h->left;
-		if (h->left == 0)
-			recycle(h);
-		return;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t shard = control_released_at(m, i);
+
+		if (shard_map_leaves_node(&n->shards, shard) || !replaced)
+			granted += shard_map_grant(&n->shards, c->index, shard);
+		if (replaced)
+			h->left -= h->left > 0;
 	}
-	for (uint32_t i = 0; h->step == EVENING && i < count; i++)
-		granted += shard_map_grant(&n->shards, c->index, control_released_at(m, i));
-	if (granted > 0)
+	if (granted > 0) {
 		handshake_shards(n);
-	if (h->step == EVENING && count_leaving(n) == 0)
+		cluster_on_freed(n);
+	}
+	if (replaced && h->left == 0)
+		recycle(h);
+	else if (h != NULL && h->step == EVENING && count_leaving(n) == 0)
 		end(h, ADMIN_DONE, NULL, NULL);
 }
 

@@ -34,6 +34,9 @@ void handover_on_serves(struct node *n, const struct child *c);
 /* It has let shards go. */
 void handover_on_released(struct node *n, const struct child *c, const struct control_released *m);
 
+/* Which actor workers may own shards: all that are not given up. One bool each; the caller's. */
+bool *handover_living(const struct node *n);
+
 /* The node stops: whoever waits is told. Also frees it. */
 void handover_stop(struct node *n);
 

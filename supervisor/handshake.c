@@ -10,6 +10,7 @@
 #include "proto/ipc.h"
 #include "proto/msgpack.h"
 #include "supervisor/attribution.h"
+#include "supervisor/cluster/cluster.h"
 
 /* Which roles have a link with each other. */
 static const bool linked[CONTROL_ROLE_COUNT][CONTROL_ROLE_COUNT] = {
@@ -131,6 +132,7 @@ void handshake_greet(struct node *n, struct child *c)
 	if (c->role == CONTROL_ACTOR)
 		whole = attribution_greet(n, c) && send_classes(n, c);
 	send_shards(n, c);
+	whole = cluster_greet(n, c) && whole;
 	for (uint32_t i = 0; i < n->child_count; i++) {
 		struct child *peer = &n->children[i];
 		if (linked[c->role][peer->role] && child_reachable(peer))

@@ -34,6 +34,7 @@ static void open_standard(void)
 
 static int serve(struct config *take_config, const struct command_line *options)
 {
+	const struct settings_given given = { options->port, options->join };
 	struct ev_loop *loop = ev_default_loop(EVFLAG_AUTO);
 	struct buffer error = { 0 };
 	struct node node;
@@ -42,7 +43,7 @@ static int serve(struct config *take_config, const struct command_line *options)
 	log_init("supervisor", (enum log_level)take_config->node.log_level,
 	         (enum log_format)take_config->node.log_format);
 	log_info("stage starts", F_TEXT("version", STAGE_VERSION), F_INT("pid", getpid()));
-	status = node_init(&node, loop, take_config, options->config, options->port, &error);
+	status = node_init(&node, loop, take_config, options->config, &given, &error);
 	if (status == 0) {
 		status = node_run(&node);
 	} else {
@@ -59,11 +60,12 @@ static int serve(struct config *take_config, const struct command_line *options)
 
 static int configure_and_serve(const struct command_line *options)
 {
+	const struct settings_given given = { options->port, options->join };
 	struct buffer errors = { 0 };
 	struct config config;
 	int status = ADMIN_CONFIGURATION;
 
-	if (settings_load(&config, options->config, options->port, &errors) != 0)
+	if (settings_load(&config, options->config, &given, &errors) != 0)
 		print(stderr, &errors);
 	else if (options->check_config)
 		status = ADMIN_DONE; /* in silence, as checks do */

@@ -8,6 +8,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "proto/admin.h"
+#include "supervisor/cluster/cluster.h"
 #include "supervisor/handover.h"
 #include "supervisor/handshake.h"
 #include "supervisor/reload.h"
@@ -15,15 +16,19 @@
 #define TICK_MOST 1.0   /* seconds between two PINGs */
 #define TICK_LEAST 0.05
 
+/* The tunnel is before all and after all: without it the node is no member. */
 static const enum control_role start_order[] = { CONTROL_STORE, CONTROL_ACTOR, CONTROL_GATEWAY };
 static const enum control_role stop_order[] = { CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE };
+
+#define ORDER_COUNT (sizeof(start_order) / sizeof(start_order[0]))
 
 static const struct {
 	const char *name;
 	unsigned next; /* a bit per allowed next phase */
 } phases[NODE_PHASE_COUNT] = {
-	[NODE_STARTING] = { "starting", 1u << NODE_SERVING | 1u << NODE_STOPPING },
-	[NODE_SERVING] = { "serving", 1u << NODE_STOPPING },
+	[NODE_STARTING] = { "starting", 1u << NODE_SERVING | 1u << NODE_ADOPTING | 1u << NODE_STOPPING },
+	[NODE_SERVING] = { "serving", 1u << NODE_ADOPTING | 1u << NODE_STOPPING },
+	[NODE_ADOPTING] = { "adopting", 1u << NODE_STARTING | 1u << NODE_STOPPING },
 	[NODE_STOPPING] = { "stopping", 1u << NODE_STOPPED },
 	[NODE_STOPPED] = { "stopped", 0 },
 };
@@ -121,33 +126,97 @@ static void serve(struct node *n)
 	manager_update(n);
 }
 
+static void go_on_starting(struct node *n)
+{
+	if (!start_role(n, CONTROL_TUNNEL))
+		return;
+	cluster_on_tunnel(n);
+	if (!cluster_admits(n))
+		return;
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		if (!start_role(n, start_order[i]))
+			return;
+	serve(n);
+}
+
+static bool all_stopped(struct node *n)
+{
+	for (size_t i = 0; i < ORDER_COUNT; i++)
+		if (!stop_role(n, stop_order[i]))
+			return false;
+	return true;
+}
+
+static void go_on_adopting(struct node *n)
+{
+	if (n->emptied || !all_stopped(n))
+		return;
+	n->emptied = true;
+	cluster_on_emptied(n);
+}
+
+static void go_on_stopping(struct node *n)
+{
+	if (!all_stopped(n))
+		return;
+	cluster_stop(n);
+	if (!cluster_closed(n) || !stop_role(n, CONTROL_TUNNEL))
+		return;
+	set_phase(n, NODE_STOPPED);
+	ev_break(n->loop, EVBREAK_ALL);
+}
+
+static void (*const courses[NODE_PHASE_COUNT])(struct node *n) = {
+	[NODE_STARTING] = go_on_starting, [NODE_ADOPTING] = go_on_adopting, [NODE_STOPPING] = go_on_stopping,
+};
+
 static void on_advance(struct ev_loop *loop, struct ev_timer *w, int events)
 {
 	struct node *n = w->data;
 
-	(void)events;
+	(void)loop, (void)events;
 	manager_update(n);
-	if (n->phase == NODE_STARTING) {
-		for (size_t i = 0; i < sizeof(start_order) / sizeof(start_order[0]); i++) {
-			if (!start_role(n, start_order[i]))
-				return;
-		}
-		serve(n);
-	} else if (n->phase == NODE_STOPPING) {
-		for (size_t i = 0; i < sizeof(stop_order) / sizeof(stop_order[0]); i++) {
-			if (!stop_role(n, stop_order[i]))
-				return;
-		}
-		set_phase(n, NODE_STOPPED);
-		ev_break(loop, EVBREAK_ALL);
+	if (courses[n->phase] != NULL)
+		courses[n->phase](n);
+}
+
+void node_on_cluster(struct node *n)
+{
+	advance_soon(n);
+}
+
+void node_adopt(struct node *n)
+{
+	n->emptied = false;
+	set_phase(n, NODE_ADOPTING);
+	handover_stop(n);
+	advance_soon(n);
+}
+
+void node_begin_anew(struct node *n)
+{
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		struct child *c = &n->children[i];
+		enum control_role role = c->role;
+		uint32_t index = c->index, incarnation = c->incarnation;
+
+		if (role == CONTROL_TUNNEL)
+			continue;
+		child_fini(c);
+		child_init(c, n, role, index);
+		c->incarnation = incarnation;
 	}
+	hash_key_init(&n->hash, n->identity.key);
+	node_init_shards(n);
+	set_phase(n, NODE_STARTING);
+	advance_soon(n);
 }
 
 void node_stop(struct node *n, int exit_status)
 {
 	if (n->exit_status == 0)
 		n->exit_status = exit_status;
-	if (n->phase == NODE_STARTING || n->phase == NODE_SERVING) {
+	if (n->phase < NODE_STOPPING) {
 		log_info("stage stops", F_INT("exit", n->exit_status));
 		set_phase(n, NODE_STOPPING);
 		manager_update(n);
@@ -191,6 +260,7 @@ void node_on_gone(struct node *n, struct child *c)
 	} else if (c->role == CONTROL_ACTOR) {
 		handover_on_gone(n, c);
 	}
+	cluster_on_gone(n, c);
 }
 
 void node_on_moved(struct node *n, struct child *c)
@@ -209,6 +279,7 @@ void node_on_serves(struct node *n, struct child *c)
 		log_info("alarm over", F_TEXT("child", c->name), F_BYTES("alarm", worker_down));
 	if (c->role == CONTROL_ACTOR)
 		handover_on_serves(n, c);
+	cluster_on_serves(n, c);
 }
 
 /* Who is tried for ever is trusted again when it has served for a whole period. */

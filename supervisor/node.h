@@ -14,19 +14,21 @@
 #include "supervisor/manager.h"
 #include "supervisor/quarantine.h"
 #include "supervisor/query.h"
+#include "supervisor/settings.h"
 #include "supervisor/shard_map.h"
 
 struct admin_server;
+struct cluster;
 struct handover;
 struct reload;
 
-enum node_phase { NODE_STARTING, NODE_SERVING, NODE_STOPPING, NODE_STOPPED, NODE_PHASE_COUNT };
+enum node_phase { NODE_STARTING, NODE_SERVING, NODE_ADOPTING, NODE_STOPPING, NODE_STOPPED, NODE_PHASE_COUNT };
 
 struct node {
 	struct ev_loop *loop;
 	struct config config;
 	const char *config_file; /* as given on the command line, or NULL */
-	const char *port;        /* as given on the command line, or NULL */
+	struct settings_given given; /* on the command line */
 	int state_lock, runtime_lock; /* descriptors, -1: not held */
 	struct identity identity;
 	struct hash_key hash;
@@ -49,10 +51,12 @@ struct node {
 	struct reload *reload;       /* under way, or NULL */
 	struct handover *handover;   /* under way, or NULL */
 	struct admin_server *admin;
+	struct cluster *cluster;     /* NULL: it is in none, and cannot be */
 
 	enum node_phase phase;
 	int exit_status;
 	bool hurried;
+	bool emptied;        /* ADOPTING: all have ended */
 	uint64_t started_at; /* CLOCK_MONOTONIC ms */
 	uint64_t ticked_at;
 	struct ev_timer advancer; /* fed, never started: what happens next */
@@ -60,10 +64,13 @@ struct node {
 	struct ev_signal terminate, interrupt, hangup;
 };
 
+/* The shard map, anew: all this node's, or (in a cluster) nobody's until the log says more. */
+void node_init_shards(struct node *n);
+
 /* Prepares directories, locks, identity, listeners and classes. Takes over config.
  * 0, or the exit status with sentences in error. */
 int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
-              const char *config_file, const char *port, struct buffer *error);
+              const char *config_file, const struct settings_given *given, struct buffer *error);
 void node_fini(struct node *n);
 
 /* Runs until the node has stopped. Returns the exit status. */
@@ -85,6 +92,16 @@ bool node_configured(const struct node *n, const char *section, const char *key)
 bool node_ready(const struct node *n);
 /* A child is given up, and its siblings do its work. */
 bool node_degraded(const struct node *n);
+
+/* --- from the cluster --------------------------------------------------------------- */
+
+/* Membership has changed: look what comes next. */
+void node_on_cluster(struct node *n);
+/* The node is to begin anew with another identity: store, actor workers and gateways end,
+ * then cluster_on_emptied() is called. */
+void node_adopt(struct node *n);
+/* n->identity is the new one: they start again. */
+void node_begin_anew(struct node *n);
 
 /* --- from child.c ----------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 #include "proto/admin.h"
 #include "supervisor/admin_server.h"
 #include "supervisor/attribution.h"
+#include "supervisor/cluster/cluster.h"
 #include "supervisor/directory.h"
 #include "supervisor/handover.h"
 #include "supervisor/node.h"
@@ -86,13 +87,24 @@ static uint32_t auto_count(uint64_t set, unsigned share)
 	return cpus / share > 0 ? cpus / share : 1;
 }
 
+void node_init_shards(struct node *n)
+{
+	uint32_t first = n->identity.starts * EPOCHS_PER_START + 1;
+
+	shard_map_fini(&n->shards);
+	if (n->cluster != NULL)
+		shard_map_init_free(&n->shards, n->identity.shards, n->actors, first);
+	else
+		shard_map_init(&n->shards, n->identity.shards, n->actors, first);
+}
+
 static void init_children(struct node *n)
 {
 	struct child *c;
 
 	n->gateways = auto_count(n->config.workers.gateways, 4);
 	n->actors = auto_count(n->config.workers.actors, 2);
-	shard_map_init(&n->shards, n->identity.shards, n->actors, n->identity.starts * EPOCHS_PER_START + 1);
+	node_init_shards(n);
 	n->child_count = 1 + n->actors + n->gateways;
 	n->children = memory_new(n->child_count * sizeof(*n->children));
 	c = n->children;
@@ -104,11 +116,11 @@ static void init_children(struct node *n)
 }
 
 int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
-              const char *config_file, const char *port, struct buffer *error)
+              const char *config_file, const struct settings_given *given, struct buffer *error)
 {
 	int status;
 
-	*n = (struct node){ .loop = loop, .config = *take_config, .config_file = config_file, .port = port,
+	*n = (struct node){ .loop = loop, .config = *take_config, .config_file = config_file, .given = *given,
 	                    .state_lock = -1, .runtime_lock = -1, .started_at = clock_now_ms() };
 	*take_config = (struct config){ 0 };
 	manager_init(&n->manager, n->config.workers.hang_timeout);
@@ -124,6 +136,9 @@ int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
 		return status;
 	}
 	query_table_init(&n->queries, loop);
+	status = cluster_init(n, error);
+	if (status != 0)
+		return status;
 	init_children(n);
 	n->admin = admin_server_new(n);
 	return 0;
@@ -141,6 +156,7 @@ void node_fini(struct node *n)
 	admin_server_free(n->admin);
 	reload_free(n);
 	handover_stop(n);
+	cluster_fini(n);
 	for (uint32_t i = 0; i < n->child_count; i++)
 		child_fini(&n->children[i]);
 	free(n->children);

@@ -231,7 +231,7 @@ static void on_start(struct ev_loop *loop, struct ev_timer *w, int events)
 	char text[96];
 
 	(void)loop, (void)events;
-	if (settings_load(&r->config, r->node->config_file, r->node->port, &error) != 0) {
+	if (settings_load(&r->config, r->node->config_file, &r->node->given, &error) != 0) {
 		report_lines(r, buffer_bytes(&error));
 		end_later(r, ADMIN_CONFIGURATION, "configuration", "the configuration has problems; nothing was changed");
 	} else if (bundle_read(r->node->config.actors.path, &bundle_limits, ++r->node->bundle_serial, &r->bundle,

@@ -33,7 +33,19 @@ static int set_port(struct config *c, const char *port, struct buffer *errors)
 	return result;
 }
 
-int settings_load(struct config *c, const char *file, const char *port, struct buffer *errors)
+static int set_peers(struct config *c, const char *peers, struct buffer *errors)
+{
+	const struct config_row *row = config_find(BYTES_LITERAL("cluster"), BYTES_LITERAL("peers"));
+	struct buffer why = { 0 };
+	int result = config_set(c, row, bytes_of(peers), CONFIG_COMMAND_LINE, &why);
+
+	if (result < 0)
+		buffer_printf(errors, "--join %s: %.*s\n", peers, (int)buffer_length(&why), buffer_bytes(&why).data);
+	buffer_fini(&why);
+	return result;
+}
+
+int settings_load(struct config *c, const char *file, const struct settings_given *given, struct buffer *errors)
 {
 	int result, port_result = 0;
 
@@ -41,8 +53,10 @@ int settings_load(struct config *c, const char *file, const char *port, struct b
 	result = ini_load(c, file, errors);
 	if (result < 0 && buffer_length(errors) == 0)
 		buffer_printf(errors, "%s: %s\n", file != NULL ? file : "stage.ini", strerror(-result));
-	if (port != NULL)
-		port_result = set_port(c, port, errors);
+	if (given->port != NULL)
+		port_result = set_port(c, given->port, errors);
+	if (given->join != NULL && set_peers(c, given->join, errors) < 0)
+		port_result = -EINVAL;
 	return result < 0 ? result : port_result;
 }
 

@@ -5,9 +5,15 @@
 
 #include "common/config.h"
 
-/* File (NULL: the default one), fragments, environment, then --port (NULL: not given).
+/* What the command line says; NULL: nothing. */
+struct settings_given {
+	const char *port, *join;
+};
+
+/* File (NULL: the default one), fragments, environment, then the command line.
  * All problems, a line each, in errors. 0 or -errno; c is to be released either way. */
-int settings_load(struct config *c, const char *file, const char *port, struct buffer *errors);
+int settings_load(struct config *c, const char *file, const struct settings_given *given,
+                  struct buffer *errors);
 
 /* Takes over what can change while the node runs; on_note gets a sentence for each
  * setting that differs, this way or at the next start only. */

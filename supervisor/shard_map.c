@@ -264,6 +264,11 @@ bool shard_map_leave(struct shard_map *m, uint32_t shard)
 	return true;
 }
 
+bool shard_map_leaves_node(const struct shard_map *m, uint32_t shard)
+{
+	return shard < m->count && m->next[shard] == SHARD_MAP_AWAY;
+}
+
 bool shard_map_revoke(struct shard_map *m, uint32_t shard)
 {
 	if (m->shards[shard].worker >= m->workers && m->shards[shard].leaving == CONTROL_NO_WORKER)

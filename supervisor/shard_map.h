@@ -60,6 +60,8 @@ uint32_t shard_map_take(struct shard_map *m, const uint32_t *shards, const uint3
 /* Begins the release of a shard that leaves this node: when its worker has let go (or is
  * gone) it is nobody's. One that is on its way between workers goes away instead. */
 bool shard_map_leave(struct shard_map *m, uint32_t shard);
+/* It is on its way out of this node. */
+bool shard_map_leaves_node(const struct shard_map *m, uint32_t shard);
 /* Nobody's, at once and in a new epoch: who had it here is fenced. */
 bool shard_map_revoke(struct shard_map *m, uint32_t shard);
 /* No worker here has it or is letting it go, and no other node owns it. */

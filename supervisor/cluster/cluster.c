@@ -1,0 +1,602 @@
+/* Owns the life of this node's membership: when the engine opens, what an entry of the log
+ * means for this node, when it is a member, how it begins anew in another cluster. */
+#include "supervisor/cluster/cluster.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "supervisor/cluster/parts.h"
+#include "supervisor/handshake.h"
+
+#define TICK 0.05         /* seconds */
+#define LEASE_MS 3000     /* a member that is silent for so long (and a tenth more) is down */
+#define ASK_PEERS 1000    /* ms between two tries to join the configured peers */
+#define RENEWAL_PATIENCE 1000 /* ms */
+#define PARTING 1500      /* ms that the word of this node's stop may take */
+
+/* --- small questions -------------------------------------------------------------- */
+
+uint64_t cluster_self_id(const struct cluster *c)
+{
+	return c->node->identity.node;
+}
+
+const struct machine_member *cluster_self(const struct cluster *c)
+{
+	return machine_member(&c->machine, cluster_self_id(c));
+}
+
+bool cluster_leads(const struct cluster *c)
+{
+	return c->engine != NULL && engine_is_leader(c->engine);
+}
+
+bool cluster_admits(const struct node *n)
+{
+	return n->cluster == NULL || (n->cluster->state == CLUSTER_MEMBER && !n->cluster->closing);
+}
+
+/* --- the engine ------------------------------------------------------------------- */
+
+static char *directory(const struct cluster *c)
+{
+	struct buffer path = { 0 };
+	char *text;
+
+	buffer_printf(&path, "%s/raft-", c->node->config.node.state);
+	for (size_t i = 0; i < CLUSTER_ID_SIZE; i++)
+		buffer_printf(&path, "%02x", c->node->identity.cluster[i]);
+	buffer_append(&path, "", 1);
+	text = memory_text(path.data);
+	buffer_fini(&path);
+	return text;
+}
+
+static void become_member(struct cluster *c)
+{
+	c->state = CLUSTER_MEMBER;
+	c->moved = true;
+	log_info("member of the cluster", F_UINT("members", c->machine.member_count), F_UINT("shards", c->machine.shard_count));
+	join_member(c);
+	node_on_cluster(c->node);
+}
+
+/* Of this start, and new: everything that came before it in the log is known here. */
+static void look_at_own_renewal(struct cluster *c)
+{
+	const struct machine_member *self = cluster_self(c);
+
+	if (self == NULL || self->incarnation != c->incarnation || self->renewal <= c->renewal_seen)
+		return;
+	c->renewal_seen = self->renewal;
+	c->renewed_at = clock_boot_ns();
+	lease_applied(&c->lease, self->renewal);
+	if (c->state == CLUSTER_WAITING && !c->closing)
+		become_member(c);
+}
+
+static void on_log(struct cluster *c)
+{
+	look_at_own_renewal(c);
+	leader_heard(c, clock_boot_ns());
+	if (c->state == CLUSTER_MEMBER && cluster_self(c) == NULL && c->operation.kind != OPERATION_LEAVE) {
+		log_errorx("this node has been removed from its cluster");
+		cluster_left(c);
+	}
+	c->moved = true;
+	cluster_soon(c);
+}
+
+static void on_apply(void *owner, struct bytes entry)
+{
+	struct cluster *c = owner;
+
+	proposal_apply(c, entry);
+	on_log(c);
+}
+
+static void on_snapshot(void *owner, struct buffer *out)
+{
+	struct cluster *c = owner;
+
+	machine_snapshot(&c->machine, out);
+}
+
+static bool on_restore(void *owner, struct bytes snapshot)
+{
+	struct cluster *c = owner;
+
+	if (!machine_restore(&c->machine, snapshot))
+		return false;
+	on_log(c);
+	return true;
+}
+
+static void on_change(void *owner)
+{
+	struct cluster *c = owner;
+
+	proposal_again(c);
+	c->moved = true;
+	cluster_soon(c);
+}
+
+static void on_engine_dialed(void *owner, enum control_dial_code code, struct bytes text,
+                             const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	(void)text, (void)hello, (void)version;
+	engine_dialed(owner, code == CONTROL_DIAL_OK ? take_fd : -1);
+}
+
+static void on_dial(void *owner, uint64_t id, const char *address, struct engine_dial *request)
+{
+	struct cluster *c = owner;
+
+	(void)id;
+	tunnel_dial(c->node, CLUSTER_ENGINE, bytes_of(address), (struct bytes){ 0 }, on_engine_dialed, request);
+}
+
+static void on_failed(void *owner, const char *text)
+{
+	struct cluster *c = owner;
+
+	log_errorx("the cluster's log cannot be kept: stage gives up", F_TEXT("text", text));
+	node_stop(c->node, 74);
+}
+
+static const struct engine_handlers engine_handlers = {
+	.on_apply = on_apply, .on_snapshot = on_snapshot, .on_restore = on_restore,
+	.on_change = on_change, .dial = on_dial, .on_failed = on_failed,
+};
+
+static void open_engine(struct cluster *c, bool found)
+{
+	struct buffer error = { 0 };
+	char *path = directory(c);
+
+	if (engine_open(&c->engine, c->node->loop, path, cluster_self_id(c), c->address, found, NULL,
+	                &engine_handlers, c, &error) < 0) {
+		log_errorx("the cluster's log cannot be opened: stage gives up", F_BYTES("text", buffer_bytes(&error)));
+		node_stop(c->node, 74);
+	}
+	buffer_fini(&error);
+	free(path);
+}
+
+/* --- to found or to join ---------------------------------------------------------- */
+
+static bool has_log(const struct cluster *c)
+{
+	char *path = directory(c);
+	bool there = access(path, F_OK) == 0;
+
+	free(path);
+	return there;
+}
+
+/* Where the first of the peers is this very node it is the one that founds: the others
+ * join it. */
+static bool asks_peers(const struct cluster *c)
+{
+	return c->node->config.cluster.peers[0] != '\0' && !peers_begin_with(c->node->config.cluster.peers, c->address);
+}
+
+void cluster_on_tunnel(struct node *n)
+{
+	struct cluster *c = n->cluster;
+
+	if (c == NULL || c->engine != NULL || c->closing || n->phase == NODE_STOPPING)
+		return;
+	if (n->identity.joined || has_log(c))
+		open_engine(c, false);
+	else if (!asks_peers(c))
+		open_engine(c, true);
+	else
+		log_info("this node waits until one of its peers lets it join", F_TEXT("peers", n->config.cluster.peers));
+	cluster_soon(c);
+}
+
+/* The first entry of a new cluster: all that this instance was before is its beginning. */
+static void found(struct cluster *c)
+{
+	const struct machine_member self = {
+		.id = cluster_self_id(c), .name = c->node->config.node.name, .address = c->address,
+		.weight = (uint32_t)c->node->config.cluster.weight, .incarnation = c->incarnation,
+		.oldest = cluster_oldest(), .newest = cluster_version(),
+	};
+	struct buffer command = { 0 };
+
+	machine_encode_found(&command, c->node->identity.cluster, c->node->identity.key, c->node->identity.shards,
+	                     c->shared, &self);
+	proposal_new(c, &command, RENEWAL_PATIENCE, true, NULL, NULL);
+}
+
+/* An instance that is alone, or no member yet, asks the peers it was given until it is in. */
+static void ask_peers(struct cluster *c, uint64_t now)
+{
+	struct bytes addresses[CLUSTER_PEERS_MAX];
+	size_t count;
+
+	if (now < c->ask_peers_at || !asks_peers(c) || c->operation.kind != OPERATION_NONE || c->closing ||
+	    c->machine.member_count > 1 || c->node->identity.joined || !tunnel_ready(c->node))
+		return;
+	if (c->state == CLUSTER_MEMBER && c->node->phase != NODE_SERVING)
+		return;
+	c->ask_peers_at = now + ASK_PEERS;
+	count = peers_split(c->node->config.cluster.peers, addresses, CLUSTER_PEERS_MAX);
+	(void)cluster_join(c->node, addresses, count, &(struct cluster_watcher){ 0 });
+}
+
+/* --- the lease -------------------------------------------------------------------- */
+
+static void renew(struct cluster *c, uint64_t now_ns)
+{
+	const struct machine_member *self = cluster_self(c);
+	struct buffer command = { 0 };
+
+	if (c->engine == NULL || c->closing || self == NULL || c->state == CLUSTER_LEFT || now_ns < lease_next_renewal(&c->lease, now_ns))
+		return;
+	/* Numbers go on from those of former starts. */
+	c->renewal = (c->renewal > self->renewal ? c->renewal : self->renewal) + 1;
+	lease_sent(&c->lease, c->renewal, now_ns);
+	machine_encode_renew(&command, cluster_self_id(c), c->incarnation, c->renewal);
+	proposal_new(c, &command, RENEWAL_PATIENCE, true, NULL, NULL);
+}
+
+/* --- from the loop ---------------------------------------------------------------- */
+
+static void look(struct cluster *c)
+{
+	uint64_t now = clock_now_ms(), now_ns = clock_boot_ns();
+
+	share_lease(c, now_ns);
+	if (c->moved && c->machine.member_count > 0) {
+		c->moved = false;
+		slots_update(c);
+		move_update(c);
+		share_update(c);
+	}
+	leader_run(c, now_ns);
+	proposal_run(c, now);
+	slots_run(c, now);
+	move_run(c, now);
+	join_run(c, now);
+	leave_run(c, now);
+}
+
+static void on_soon(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	(void)loop, (void)events;
+	look(w->data);
+}
+
+void cluster_soon(struct cluster *c)
+{
+	ev_feed_event(c->node->loop, &c->soon, EV_CUSTOM);
+}
+
+static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
+{
+	struct cluster *c = w->data;
+
+	(void)loop, (void)events;
+	if (cluster_leads(c) && c->machine.member_count == 0 && TAILQ_EMPTY(&c->proposals))
+		found(c);
+	renew(c, clock_boot_ns());
+	ask_peers(c, clock_now_ms());
+	look(c);
+}
+
+/* --- other nodes' connections ------------------------------------------------------ */
+
+static bool is_of_this_cluster(const struct cluster *c, const struct cluster_hello *hello)
+{
+	return bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
+}
+
+static void on_join_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	(void)version;
+	(void)dialogue_new(n->cluster, hello, take_fd, true);
+}
+
+static void on_engine_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	struct cluster *c = n->cluster;
+	char address[CLUSTER_ADDRESS_MAX + 1];
+
+	(void)version;
+	snprintf(address, sizeof(address), "%.*s", (int)hello->address.len, hello->address.data);
+	if (c->engine == NULL || c->closing || !is_of_this_cluster(c, hello))
+		close(take_fd);
+	else
+		(void)engine_accept(c->engine, hello->node, address, take_fd);
+}
+
+static void on_data_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	(void)version;
+	if (is_of_this_cluster(n->cluster, hello))
+		slots_arrived(n->cluster, hello, take_fd);
+	else
+		close(take_fd);
+}
+
+static void on_rows_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	(void)version;
+	if (is_of_this_cluster(n->cluster, hello))
+		move_arrived(n->cluster, hello, take_fd);
+	else
+		close(take_fd);
+}
+
+static const struct {
+	enum cluster_kind kind;
+	tunnel_arrived handler;
+} arrivals[] = {
+	{ CLUSTER_JOIN, on_join_arrived }, { CLUSTER_ENGINE, on_engine_arrived },
+	{ CLUSTER_DATA, on_data_arrived }, { CLUSTER_ROWS, on_rows_arrived },
+};
+
+/* --- its life --------------------------------------------------------------------- */
+
+static int make_page(struct cluster *c)
+{
+	c->page_fd = memfd_create("stage-lease", MFD_CLOEXEC);
+	if (c->page_fd < 0 || ftruncate(c->page_fd, sizeof(*c->page)) < 0)
+		return -errno;
+	c->page = mmap(NULL, sizeof(*c->page), PROT_READ | PROT_WRITE, MAP_SHARED, c->page_fd, 0);
+	if (c->page == MAP_FAILED) {
+		c->page = NULL;
+		return -errno;
+	}
+	return 0;
+}
+
+int cluster_init(struct node *n, struct buffer *error)
+{
+	struct cluster *c;
+
+	if (n->config.cluster.secret_file[0] == '\0')
+		return 0;
+	c = memory_new(sizeof(*c));
+	c->node = n;
+	c->page_fd = -1;
+	c->shared = n->config.store.engine == CONFIG_ENGINE_POSTGRESQL;
+	c->incarnation = n->identity.starts;
+	c->last_rid = (uint64_t)n->identity.starts << 32;
+	TAILQ_INIT(&c->proposals);
+	TAILQ_INIT(&c->dialogues);
+	TAILQ_INIT(&c->moves);
+	lease_init(&c->lease, LEASE_MS);
+	n->cluster = c;
+	c->address = advertised_address(&n->config, n->cluster_listener.address, error);
+	if (c->address == NULL)
+		return ADMIN_CONFIGURATION;
+	if (make_page(c) < 0) {
+		buffer_append_text(error, "no memory can be shared with actor workers\n");
+		return ADMIN_INTERNAL;
+	}
+	for (size_t i = 0; i < sizeof(arrivals) / sizeof(arrivals[0]); i++)
+		tunnel_on_arrived(n, arrivals[i].kind, arrivals[i].handler);
+	ev_timer_init(&c->ticker, on_tick, TICK, TICK);
+	c->ticker.data = c;
+	ev_timer_start(n->loop, &c->ticker);
+	ev_init(&c->soon, on_soon);
+	c->soon.data = c;
+	return 0;
+}
+
+bool cluster_greet(struct node *n, struct child *child)
+{
+	struct buffer message = { 0 };
+	int fd;
+
+	if (n->cluster == NULL)
+		return true;
+	if (child->role == CONTROL_GATEWAY)
+		slots_greet(n->cluster, child);
+	if (child->role != CONTROL_ACTOR)
+		return true;
+	fd = fcntl(n->cluster->page_fd, F_DUPFD_CLOEXEC, 0);
+	if (fd < 0)
+		return false;
+	control_encode_plain(&message, CONTROL_LEASE);
+	child_send(child, &message, fd);
+	buffer_fini(&message);
+	return true;
+}
+
+void cluster_on_gone(struct node *n, const struct child *child)
+{
+	if (n->cluster == NULL)
+		return;
+	if (child->role == CONTROL_STORE)
+		move_store_gone(n->cluster);
+	cluster_soon(n->cluster);
+}
+
+void cluster_on_freed(struct node *n)
+{
+	if (n->cluster != NULL)
+		cluster_soon(n->cluster);
+}
+
+void cluster_on_transferred(struct node *n, const struct control_transferred *m)
+{
+	if (n->cluster != NULL)
+		move_transferred(n->cluster, m);
+}
+
+/* --- another identity -------------------------------------------------------------- */
+
+/* What of the former membership must not reach into the next. */
+static void forget(struct cluster *c)
+{
+	proposal_end_all(c);
+	move_end_all(c);
+	slots_fini(c);
+	leader_fini(c);
+	machine_fini(&c->machine);
+	machine_init(&c->machine);
+	lease_init(&c->lease, LEASE_MS);
+	c->renewal = c->renewal_seen = 0;
+}
+
+static void begin_anew(struct cluster *c)
+{
+	struct node *n = c->node;
+	struct buffer error = { 0 };
+
+	forget(c);
+	if (identity_adopt(n->config.node.state, &c->next_identity, &n->identity, &error) < 0) {
+		log_errorx("the new membership cannot be written down", F_BYTES("text", buffer_bytes(&error)));
+		node_stop(n, 74);
+	} else {
+		c->state = CLUSTER_WAITING;
+		c->closing = false;
+		tunnel_identify(n);
+		node_begin_anew(n);
+		open_engine(c, false);
+	}
+	buffer_fini(&error);
+}
+
+static void on_closed_to_adopt(void *owner)
+{
+	struct cluster *c = owner;
+	char *path = directory(c);
+
+	c->engine = NULL;
+	engine_wipe(path);
+	free(path);
+	begin_anew(c);
+}
+
+void cluster_on_emptied(struct node *n)
+{
+	struct cluster *c = n->cluster;
+
+	if (c->engine != NULL)
+		engine_close(c->engine, on_closed_to_adopt, c);
+	else
+		begin_anew(c);
+}
+
+void cluster_adopt(struct cluster *c, const struct talk_welcome *m)
+{
+	c->next_identity = c->node->identity;
+	memcpy(c->next_identity.cluster, m->cluster.data, CLUSTER_ID_SIZE);
+	memcpy(c->next_identity.key, m->key.data, HASH_KEY_SIZE);
+	c->next_identity.shards = m->shards;
+	c->next_identity.joined = true;
+	c->closing = true;
+	c->state = CLUSTER_WAITING;
+	operation_note(c, "it begins anew as a node of the cluster");
+	node_adopt(c->node);
+}
+
+/* --- the end ----------------------------------------------------------------------- */
+
+static void on_closed_to_leave(void *owner)
+{
+	struct cluster *c = owner;
+	struct buffer error = { 0 };
+	char *path = directory(c);
+
+	c->engine = NULL;
+	engine_wipe(path);
+	free(path);
+	if (identity_renew(c->node->config.node.state, &error) < 0)
+		log_errorx("the state directory is not fresh", F_BYTES("text", buffer_bytes(&error)));
+	buffer_fini(&error);
+	c->state = CLUSTER_LEFT;
+	operation_end(c, ADMIN_DONE, NULL, NULL);
+	node_stop(c->node, 0);
+}
+
+void cluster_left(struct cluster *c)
+{
+	if (c->closing)
+		return;
+	c->closing = true;
+	engine_close(c->engine, on_closed_to_leave, c);
+}
+
+static void on_closed(void *owner)
+{
+	struct cluster *c = owner;
+
+	c->engine = NULL;
+	c->state = CLUSTER_CLOSED;
+	node_on_cluster(c->node);
+}
+
+static void close_engine(struct cluster *c)
+{
+	c->closing = true;
+	c->state = CLUSTER_CLOSED;
+	proposal_end_all(c);
+	if (c->engine != NULL) {
+		c->state = CLUSTER_WAITING;
+		engine_close(c->engine, on_closed, c);
+	}
+}
+
+static void on_parted(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
+{
+	(void)owner, (void)outcome, (void)reason;
+	close_engine(c);
+}
+
+void cluster_stop(struct node *n)
+{
+	struct cluster *c = n->cluster;
+	const struct machine_member *self;
+	struct buffer command = { 0 };
+
+	if (c == NULL || c->parting || c->closing)
+		return;
+	c->parting = true;
+	operation_end(c, ADMIN_TEMPORARY, "stopping", "the node stops");
+	self = cluster_self(c);
+	if (self == NULL || c->state != CLUSTER_MEMBER || c->machine.member_count < 2) {
+		close_engine(c);
+		return;
+	}
+	/* It acts for nobody any more: the others need not wait until its lease is over. */
+	machine_encode_down(&command, cluster_self_id(c), self->renewal);
+	proposal_new(c, &command, PARTING, false, on_parted, NULL);
+}
+
+bool cluster_closed(const struct node *n)
+{
+	return n->cluster == NULL || (n->cluster->engine == NULL && (n->cluster->closing || n->cluster->state == CLUSTER_LEFT));
+}
+
+void cluster_fini(struct node *n)
+{
+	struct cluster *c = n->cluster;
+
+	if (c == NULL)
+		return;
+	ev_timer_stop(n->loop, &c->ticker);
+	ev_clear_pending(n->loop, &c->soon);
+	forget(c);
+	dialogue_end_all(c);
+	machine_fini(&c->machine);
+	if (c->page != NULL)
+		munmap(c->page, sizeof(*c->page));
+	if (c->page_fd >= 0)
+		close(c->page_fd);
+	free(c->address);
+	free(c);
+	n->cluster = NULL;
+}

@@ -1,0 +1,311 @@
+/* Owns the moves of shards from this node to others: the workers let go, the records are
+ * sent where each node has a store of its own, then the log is told. What is moved together
+ * is one move. */
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "supervisor/cluster/parts.h"
+#include "supervisor/handshake.h"
+
+#define RELEASE_LIMIT 10000 /* ms that turns under way have, then they are given up */
+#define PATIENCE 2000       /* ms that an entry of the log may take before it is proposed again */
+
+enum step {
+	RELEASING, /* workers let go */
+	DIALING,   /* for the records' way */
+	SENDING,   /* the store sends them */
+	DECIDING,  /* the log is told, that it is done or that it failed */
+};
+
+struct move {
+	TAILQ_ENTRY(move) next;
+	struct cluster *cluster;
+	uint64_t to;
+	enum step step;
+	uint32_t *shards, *epochs, count;
+	uint64_t until, transfer;
+	struct tunnel_dial *dial;
+};
+
+static void free_move(struct cluster *c, struct move *m)
+{
+	TAILQ_REMOVE(&c->moves, m, next);
+	if (m->dial != NULL)
+		tunnel_cancel(m->dial);
+	proposal_forget(c, m);
+	free(m->shards);
+	free(m->epochs);
+	free(m);
+}
+
+static void list(const struct move *m, struct buffer *out)
+{
+	for (uint32_t i = 0; i < m->count; i++)
+		control_list_add(out, m->shards[i]);
+}
+
+bool move_has(const struct cluster *c, uint32_t shard)
+{
+	const struct move *m;
+
+	TAILQ_FOREACH (m, &c->moves, next)
+		for (uint32_t i = 0; i < m->count; i++)
+			if (m->shards[i] == shard)
+				return true;
+	return false;
+}
+
+/* --- what the log says ------------------------------------------------------------ */
+
+static bool still_moves(const struct cluster *c, const struct move *m, uint32_t i)
+{
+	const struct machine_shard *s = &c->machine.shards[m->shards[i]];
+
+	return s->owner == cluster_self_id(c) && s->to == m->to && s->epoch == m->epochs[i];
+}
+
+/* Takes out what does not move any more. What is another node's by now needs no room here. */
+static void sift(struct cluster *c, struct move *m, struct buffer *drop)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < m->count; i++) {
+		if (still_moves(c, m, i)) {
+			m->shards[kept] = m->shards[i];
+			m->epochs[kept++] = m->epochs[i];
+		} else if (c->machine.shards[m->shards[i]].owner != cluster_self_id(c)) {
+			control_list_add(drop, m->shards[i]);
+		}
+	}
+	m->count = kept;
+}
+
+static struct move *fresh_move(struct cluster *c, uint64_t to, uint64_t now)
+{
+	struct move *m = memory_new(sizeof(*m));
+
+	*m = (struct move){ .cluster = c, .to = to, .until = now + RELEASE_LIMIT };
+	m->shards = memory_new(c->machine.shard_count * sizeof(*m->shards));
+	m->epochs = memory_new(c->machine.shard_count * sizeof(*m->epochs));
+	TAILQ_INSERT_TAIL(&c->moves, m, next);
+	return m;
+}
+
+/* What has begun to move since the last look travels together. */
+static void take_up(struct cluster *c)
+{
+	struct move **fresh = memory_new(c->machine.member_count * sizeof(struct move *));
+	uint64_t now = clock_now_ms();
+
+	for (uint32_t i = 0; i < c->machine.shard_count; i++) {
+		const struct machine_shard *s = &c->machine.shards[i];
+
+		if (s->owner != cluster_self_id(c) || s->to == 0 || move_has(c, i))
+			continue;
+		for (uint32_t k = 0; k < c->machine.member_count; k++) {
+			if (c->machine.members[k].id != s->to)
+				continue;
+			if (fresh[k] == NULL)
+				fresh[k] = fresh_move(c, s->to, now);
+			fresh[k]->shards[fresh[k]->count] = i;
+			fresh[k]->epochs[fresh[k]->count++] = s->epoch;
+		}
+	}
+	free(fresh);
+}
+
+static void drop_records(struct cluster *c, struct buffer *shards)
+{
+	struct buffer message = { 0 };
+
+	if (!c->shared && buffer_length(shards) > 0) {
+		control_encode_drop(&message, buffer_bytes(shards));
+		child_send(node_child(c->node, CONTROL_STORE, 0), &message, -1);
+	}
+	buffer_fini(&message);
+	buffer_fini(shards);
+}
+
+void move_update(struct cluster *c)
+{
+	struct buffer drop = { 0 };
+	struct move *m, *next;
+
+	for (m = TAILQ_FIRST(&c->moves); m != NULL; m = next) {
+		next = TAILQ_NEXT(m, next);
+		sift(c, m, &drop);
+		if (m->count == 0)
+			free_move(c, m);
+	}
+	drop_records(c, &drop);
+	if (c->state == CLUSTER_MEMBER)
+		take_up(c);
+}
+
+/* --- its steps -------------------------------------------------------------------- */
+
+static void on_decided(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
+{
+	struct move *m = owner;
+
+	/* A refusal means that the machine has changed: move_update() sees it. */
+	if (outcome == PROPOSAL_REFUSED)
+		log_info("a move has been overtaken", F_TEXT("reason", reason));
+	m->until = outcome == PROPOSAL_UNKNOWN ? 0 : clock_now_ms() + PATIENCE;
+	c->moved = true;
+	cluster_soon(c);
+}
+
+static void decide(struct cluster *c, struct move *m, bool done)
+{
+	struct buffer command = { 0 };
+
+	m->step = DECIDING;
+	m->until = UINT64_MAX;
+	if (done)
+		machine_encode_moved(&command, cluster_self_id(c), m->shards, m->epochs, m->count);
+	else
+		machine_encode_cancel(&command, m->shards, m->count);
+	m->transfer = done; /* what is proposed again where the outcome is unknown */
+	proposal_new(c, &command, PATIENCE, false, on_decided, m);
+}
+
+static void fail(struct move *m, struct bytes why)
+{
+	log_warnx("shards stay where they are for now", F_UINT("shards", m->count), F_UINT("to", m->to), F_BYTES("reason", why));
+	decide(m->cluster, m, false);
+}
+
+static void on_dialed(void *owner, enum control_dial_code code, struct bytes text,
+                      const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	struct move *m = owner;
+	struct cluster *c = m->cluster;
+	struct child *store = node_child(c->node, CONTROL_STORE, 0);
+	struct buffer shards = { 0 }, message = { 0 };
+
+	(void)version;
+	m->dial = NULL;
+	if (code != CONTROL_DIAL_OK || hello->node != m->to || !child_reachable(store)) {
+		if (code == CONTROL_DIAL_OK)
+			close(take_fd);
+		fail(m, code != CONTROL_DIAL_OK ? text : BYTES_LITERAL("the records cannot be sent now"));
+		return;
+	}
+	m->step = SENDING;
+	m->transfer = ++c->last_transfer;
+	list(m, &shards);
+	control_encode_transfer(&message, &(struct control_transfer){ m->transfer, true, buffer_bytes(&shards) });
+	child_send(store, &message, take_fd);
+	buffer_fini(&message);
+	buffer_fini(&shards);
+}
+
+static void dial(struct cluster *c, struct move *m)
+{
+	const struct machine_member *to = machine_member(&c->machine, m->to);
+	struct buffer bits = { 0 };
+	size_t bytes = (c->machine.shard_count + 7) / 8;
+	char *data = buffer_reserve(&bits, bytes);
+
+	memset(data, 0, bytes);
+	for (uint32_t i = 0; i < m->count; i++)
+		data[m->shards[i] / 8] |= (char)(1 << m->shards[i] % 8);
+	buffer_commit(&bits, bytes);
+	m->step = DIALING;
+	m->dial = tunnel_dial(c->node, CLUSTER_ROWS, bytes_of(to->address), buffer_bytes(&bits), on_dialed, m);
+	buffer_fini(&bits);
+}
+
+/* Whether the workers have let all of it go; late: whoever has not is fenced. */
+static bool all_free(struct cluster *c, const struct move *m, bool late)
+{
+	bool revoked = false, whole = true;
+
+	for (uint32_t i = 0; i < m->count; i++) {
+		if (late)
+			revoked |= shard_map_revoke(&c->node->shards, m->shards[i]);
+		whole = whole && shard_map_is_free(&c->node->shards, m->shards[i]);
+	}
+	if (revoked) {
+		log_warnx("turns under way are given up, their shards move", F_UINT("shards", m->count));
+		handshake_shards(c->node);
+	}
+	return whole;
+}
+
+static void run_one(struct cluster *c, struct move *m, uint64_t now)
+{
+	if (m->step == RELEASING && all_free(c, m, now >= m->until)) {
+		if (c->shared)
+			decide(c, m, true);
+		else if (node_child(c->node, CONTROL_STORE, 0)->policy.state == POLICY_READY)
+			dial(c, m);
+	} else if (m->step == DECIDING && now >= m->until) {
+		decide(c, m, m->transfer != 0);
+	}
+}
+
+void move_run(struct cluster *c, uint64_t now)
+{
+	struct move *m;
+
+	TAILQ_FOREACH (m, &c->moves, next)
+		run_one(c, m, now);
+}
+
+/* --- the store's part ------------------------------------------------------------- */
+
+void move_transferred(struct cluster *c, const struct control_transferred *t)
+{
+	struct move *m;
+
+	TAILQ_FOREACH (m, &c->moves, next) {
+		if (m->step != SENDING || m->transfer != t->transfer)
+			continue;
+		if (t->error.len > 0)
+			fail(m, t->error);
+		else
+			decide(c, m, true);
+		return;
+	}
+}
+
+/* Its successor sends them again. */
+void move_store_gone(struct cluster *c)
+{
+	struct move *m;
+
+	TAILQ_FOREACH (m, &c->moves, next)
+		if (m->step == SENDING)
+			m->step = RELEASING;
+}
+
+void move_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd)
+{
+	struct child *store = node_child(c->node, CONTROL_STORE, 0);
+	struct buffer shards = { 0 }, message = { 0 };
+
+	for (uint32_t i = 0; i < c->machine.shard_count && i / 8 < hello->argument.len; i++)
+		if (hello->argument.data[i / 8] & 1 << i % 8)
+			control_list_add(&shards, i);
+	if (c->shared || c->state != CLUSTER_MEMBER || !child_reachable(store) ||
+	    machine_member(&c->machine, hello->node) == NULL) {
+		close(take_fd);
+	} else {
+		control_encode_transfer(&message, &(struct control_transfer){ ++c->last_transfer, false, buffer_bytes(&shards) });
+		child_send(store, &message, take_fd);
+		buffer_fini(&message);
+	}
+	buffer_fini(&shards);
+}
+
+void move_end_all(struct cluster *c)
+{
+	while (!TAILQ_EMPTY(&c->moves))
+		free_move(c, TAILQ_FIRST(&c->moves));
+}

@@ -1,0 +1,220 @@
+/* Owns the numbers that this node's processes know other members by, and the links of its
+ * gateways to them. */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/memory.h"
+#include "supervisor/cluster/parts.h"
+
+#define REDIAL 200 /* ms */
+
+uint32_t slot_of(const struct cluster *c, uint64_t id)
+{
+	for (uint32_t i = 0; id != 0 && i < CONTROL_NODES_MAX; i++)
+		if (c->slots[i] != NULL && c->slots[i]->id == id)
+			return i;
+	return CONTROL_NODES_MAX;
+}
+
+/* --- what gateways are told ------------------------------------------------------- */
+
+static void tell_one(const struct cluster *c, struct child *gateway, uint32_t at)
+{
+	const struct slot *s = c->slots[at];
+	const struct machine_member *m = machine_member(&c->machine, s->id);
+	struct buffer message = { 0 };
+
+	control_encode_node(&message, &(struct control_node){
+		.slot = at, .id = s->id, .member = m != NULL, .up = m != NULL && machine_alive(m),
+		.name = m != NULL ? bytes_of(m->name) : (struct bytes){ 0 } });
+	child_send(gateway, &message, -1);
+	buffer_fini(&message);
+}
+
+static void tell_all(const struct cluster *c, uint32_t at)
+{
+	for (uint32_t i = 0; i < c->node->gateways; i++)
+		tell_one(c, node_child(c->node, CONTROL_GATEWAY, i), at);
+}
+
+/* Gives the gateway an end of a link; fails where it has no process. */
+static bool give(struct child *gateway, uint32_t index, uint32_t incarnation, bool incoming, int take_fd)
+{
+	struct buffer message = { 0 };
+
+	if (gateway == NULL || !child_reachable(gateway)) {
+		close(take_fd);
+		return false;
+	}
+	control_encode_peer(&message, &(struct control_peer){ CONTROL_GATEWAY, index, incarnation, incoming });
+	child_send(gateway, &message, take_fd);
+	buffer_fini(&message);
+	return true;
+}
+
+/* --- members come and go ---------------------------------------------------------- */
+
+static void cancel(struct node_link *l)
+{
+	if (l->dial != NULL)
+		tunnel_cancel(l->dial);
+	*l = (struct node_link){ 0 };
+}
+
+static void free_slot(struct cluster *c, uint32_t at)
+{
+	for (uint32_t i = 0; i < CLUSTER_GATEWAYS_MAX; i++)
+		cancel(&c->slots[at]->links[i]);
+	free(c->slots[at]);
+	c->slots[at] = NULL;
+}
+
+static void add_slot(struct cluster *c, uint64_t id)
+{
+	uint32_t at = 0;
+
+	while (at < CONTROL_NODES_MAX && c->slots[at] != NULL)
+		at++;
+	if (at == CONTROL_NODES_MAX)
+		return; /* the leader lets no more in than there are slots */
+	c->slots[at] = memory_new(sizeof(*c->slots[at]));
+	c->slots[at]->id = id;
+	tell_all(c, at);
+}
+
+void slots_update(struct cluster *c)
+{
+	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
+		const struct machine_member *m = c->slots[i] != NULL ? machine_member(&c->machine, c->slots[i]->id) : NULL;
+
+		if (c->slots[i] == NULL)
+			continue;
+		if (m == NULL || machine_alive(m) != c->slots[i]->told_up)
+			tell_all(c, i);
+		if (m == NULL)
+			free_slot(c, i);
+		else
+			c->slots[i]->told_up = machine_alive(m);
+	}
+	for (uint32_t i = 0; i < c->machine.member_count; i++) {
+		uint64_t id = c->machine.members[i].id;
+
+		if (id != cluster_self_id(c) && slot_of(c, id) == CONTROL_NODES_MAX)
+			add_slot(c, id);
+	}
+}
+
+void slots_greet(struct cluster *c, struct child *gateway)
+{
+	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
+		if (c->slots[i] == NULL)
+			continue;
+		cancel(&c->slots[i]->links[gateway->index]);
+		tell_one(c, gateway, i);
+	}
+	cluster_soon(c);
+}
+
+void slots_fini(struct cluster *c)
+{
+	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++)
+		if (c->slots[i] != NULL)
+			free_slot(c, i);
+}
+
+/* --- links ------------------------------------------------------------------------ */
+
+static struct slot *slot_of_link(struct cluster *c, const struct node_link *l, uint32_t *ret_slot, uint32_t *ret_gateway)
+{
+	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
+		struct slot *s = c->slots[i];
+
+		if (s == NULL || l < s->links || l >= s->links + CLUSTER_GATEWAYS_MAX)
+			continue;
+		*ret_slot = i;
+		*ret_gateway = (uint32_t)(l - s->links);
+		return s;
+	}
+	return NULL;
+}
+
+static void on_dialed(void *owner, enum control_dial_code code, struct bytes text,
+                      const struct cluster_hello *hello, uint32_t version, int take_fd)
+{
+	struct node_link *l = owner;
+	struct cluster *c = tunnel_node(l->dial)->cluster;
+	uint32_t slot, gateway;
+	struct slot *s = slot_of_link(c, l, &slot, &gateway);
+
+	(void)version;
+	l->dial = NULL;
+	l->dialing = false;
+	l->retry_at = clock_now_ms() + REDIAL;
+	if (code != CONTROL_DIAL_OK) {
+		log_debug("another node cannot be reached", F_UINT("node", s->id), F_BYTES("text", text));
+		return;
+	}
+	if (hello->node != s->id) { /* somebody else has its address by now */
+		close(take_fd);
+		return;
+	}
+	l->incarnation = ++c->last_link;
+	l->up = give(node_child(c->node, CONTROL_GATEWAY, gateway), CONTROL_NODE(slot), l->incarnation, false, take_fd);
+}
+
+static void dial(struct cluster *c, struct slot *s, uint32_t gateway)
+{
+	const struct machine_member *m = machine_member(&c->machine, s->id);
+	struct node_link *l = &s->links[gateway];
+	struct buffer argument = { 0 };
+
+	buffer_printf(&argument, "%u", gateway);
+	l->dialing = true;
+	l->dial = tunnel_dial(c->node, CLUSTER_DATA, bytes_of(m->address), buffer_bytes(&argument), on_dialed, l);
+	buffer_fini(&argument);
+}
+
+void slots_run(struct cluster *c, uint64_t now)
+{
+	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
+		struct slot *s = c->slots[i];
+
+		for (uint32_t g = 0; s != NULL && g < c->node->gateways && g < CLUSTER_GATEWAYS_MAX; g++) {
+			const struct child *gateway = node_child(c->node, CONTROL_GATEWAY, g);
+
+			if (!s->links[g].up && !s->links[g].dialing && now >= s->links[g].retry_at &&
+			    gateway->policy.state == POLICY_READY && machine_member(&c->machine, s->id) != NULL)
+				dial(c, s, g);
+		}
+	}
+}
+
+void cluster_on_peer_lost(struct node *n, const struct child *gateway, uint32_t index, uint32_t incarnation)
+{
+	struct cluster *c = n->cluster;
+	struct node_link *l;
+
+	if (c == NULL || !CONTROL_IS_NODE(index) || c->slots[index - CONTROL_WORKERS_MAX] == NULL)
+		return;
+	l = &c->slots[index - CONTROL_WORKERS_MAX]->links[gateway->index];
+	if (l->incarnation != incarnation || !l->up)
+		return;
+	l->up = false;
+	cluster_soon(c);
+}
+
+void slots_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd)
+{
+	uint32_t slot = slot_of(c, hello->node), gateway = 0;
+
+	for (size_t i = 0; i < hello->argument.len && i < 3; i++)
+		gateway = gateway * 10 + (unsigned char)(hello->argument.data[i] - '0') % 10;
+	if (slot == CONTROL_NODES_MAX || c->state != CLUSTER_MEMBER) {
+		close(take_fd); /* it dials again, and this node knows of it by then */
+		return;
+	}
+	give(node_child(c->node, CONTROL_GATEWAY, gateway % c->node->gateways), slot, ++c->last_link, true, take_fd);
+}
