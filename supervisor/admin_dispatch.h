@@ -20,6 +20,13 @@ void admin_config(struct admin_run *run);   /* admin_config.c */
 void admin_shards(struct admin_run *run);   /* admin_shards.c */
 void admin_quarantine(struct admin_run *run); /* admin_quarantine.c */
 void admin_release(struct admin_run *run);
+void admin_join(struct admin_run *run);     /* admin_join.c */
+void admin_leave(struct admin_run *run);
+void admin_drain(struct admin_run *run);
+void admin_resume(struct admin_run *run);
+void admin_op(struct admin_run *run);
+void admin_members(struct admin_run *run);  /* admin_members.c */
+void admin_check_quorum(struct admin_run *run);
 void admin_auth(struct admin_run *run);     /* admin_access.c */
 
 #endif

@@ -52,7 +52,8 @@ static void check_store(struct admin_run *run)
 static const struct {
 	const char *what;
 	admin_handler handler;
-} checks[] = { { "alive", check_alive }, { "ready", check_ready }, { "store", check_store } };
+} checks[] = { { "alive", check_alive }, { "ready", check_ready }, { "store", check_store },
+             { "quorum", admin_check_quorum } };
 
 void admin_check_node(struct admin_run *run)
 {
@@ -62,5 +63,5 @@ void admin_check_node(struct admin_run *run)
 			return;
 		}
 	}
-	admin_run_fail(run, ADMIN_USAGE, "bad-arg", "check alive, ready or store");
+	admin_run_fail(run, ADMIN_USAGE, "bad-arg", "check alive, ready, store or quorum");
 }

@@ -75,7 +75,7 @@ const char *cluster_role(const struct node *n, uint64_t id);
 /* Who is told how an operation goes; it goes on without them. */
 struct cluster_watcher {
 	void *owner;
-	void (*on_line)(void *owner, const char *text); /* data: one for each address tried */
+	void (*on_answer)(void *owner, const char *address, const char *text); /* of each address tried */
 	void (*on_note)(void *owner, const char *text); /* progress */
 	/* Once, last. code and text are NULL where it is done. */
 	void (*on_done)(void *owner, enum admin_exit exit, const char *code, const char *text);
@@ -87,6 +87,10 @@ int cluster_join(struct node *n, const struct bytes *addresses, size_t count, co
 int cluster_leave(struct node *n, const struct cluster_watcher *w);
 /* on: moves every shard away; not: takes its part again. Ends when no shard is left, or at once. */
 int cluster_drain(struct node *n, bool on, const struct cluster_watcher *w);
+/* The number of the operation begun last; 0: none yet. */
+uint64_t cluster_operation(const struct node *n);
+/* Also tells this watcher; where it is over, from inside this call. -ENOENT: not known. */
+int cluster_attach(struct node *n, uint64_t operation, const struct cluster_watcher *w);
 /* The watcher is gone. */
 void cluster_detach(struct node *n, const void *owner);
 

@@ -79,7 +79,7 @@ static void on_welcome(struct cluster *c, const struct talk_welcome *m)
 
 	switch (m->code) {
 	case TALK_DONE:
-		operation_line(c, "%s: this node is let in", address(c));
+		operation_answer(c, address(c), "this node is let in");
 		c->operation.step = ENTERING;
 		cluster_adopt(c, m);
 		break;
@@ -94,7 +94,7 @@ static void on_welcome(struct cluster *c, const struct talk_welcome *m)
 	case TALK_REFUSED:
 		snprintf(text, sizeof(text), "%.*s", (int)m->text.len, m->text.data);
 		snprintf(reason, sizeof(reason), "%.*s", (int)m->reason.len, m->reason.data);
-		operation_line(c, "%s: %s", address(c), text);
+		operation_answer(c, address(c), "%s", text);
 		operation_end(c, ADMIN_DATA, reason, text);
 		break;
 	default:
@@ -131,12 +131,12 @@ static bool settled(struct cluster *c, const struct cluster_hello *hello)
 	bool same = bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
 
 	if (same && c->state == CLUSTER_MEMBER) {
-		operation_line(c, "%s: this node is a member of its cluster already", address(c));
+		operation_answer(c, address(c), "this node is a member of its cluster already");
 		operation_end(c, ADMIN_DONE, NULL, NULL);
 		return true;
 	}
 	if (!same && c->machine.member_count > 1) {
-		operation_line(c, "%s: belongs to another cluster", address(c));
+		operation_answer(c, address(c), "belongs to another cluster");
 		operation_end(c, ADMIN_DATA, "member-elsewhere",
 		              "this node is a member of another cluster; `stagectl leave` there comes first");
 		return true;
@@ -155,7 +155,7 @@ static void on_dialed(void *owner, enum control_dial_code code, struct bytes tex
 	o->dial = NULL;
 	if (code != CONTROL_DIAL_OK) {
 		snprintf(why, sizeof(why), "%.*s", (int)text.len, text.data);
-		operation_line(c, "%s: %s", address(c), why);
+		operation_answer(c, address(c), "%s", why);
 		for (size_t i = 0; i < sizeof(dial_failures) / sizeof(dial_failures[0]); i++)
 			if (dial_failures[i].code == code)
 				failed(c, dial_failures[i].exit, dial_failures[i].word, why);
@@ -199,7 +199,7 @@ void join_run(struct cluster *c, uint64_t now)
 		return;
 	}
 	memcpy(text, o->text, sizeof(text));
-	operation_line(c, "%s: %s", address(c), text);
+	operation_answer(c, address(c), "%s", text);
 	operation_end(c, o->exit, o->code, text);
 }
 
@@ -238,8 +238,10 @@ int cluster_join(struct node *n, const struct bytes *addresses, size_t count, co
 		return -ENOTSUP;
 	if (c->operation.kind != OPERATION_NONE || n->phase == NODE_STOPPING || c->closing)
 		return -EBUSY;
+	operation_begin(c, OPERATION_JOIN, w);
 	o = &c->operation;
-	*o = (struct operation){ .kind = OPERATION_JOIN, .watcher = *w, .count = count, .until = clock_now_ms() + PATIENCE };
+	o->count = count;
+	o->until = clock_now_ms() + PATIENCE;
 	o->addresses = memory_new(count * sizeof(*o->addresses));
 	for (size_t i = 0; i < count; i++) {
 		o->addresses[i] = memory_new(addresses[i].len + 1);

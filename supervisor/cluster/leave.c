@@ -86,7 +86,7 @@ void leave_run(struct cluster *c, uint64_t now)
 	propose(c, &command, on_removed);
 }
 
-static int begin(struct node *n, const struct cluster_watcher *w)
+static int begin(struct node *n, int kind, const struct cluster_watcher *w)
 {
 	struct cluster *c = n->cluster;
 
@@ -94,7 +94,8 @@ static int begin(struct node *n, const struct cluster_watcher *w)
 		return -ENOTSUP;
 	if (c->operation.kind != OPERATION_NONE || c->state != CLUSTER_MEMBER || n->phase != NODE_SERVING)
 		return -EBUSY;
-	c->operation = (struct operation){ .watcher = *w, .step = TELLING };
+	operation_begin(c, kind, w);
+	c->operation.step = TELLING;
 	return 0;
 }
 
@@ -105,10 +106,9 @@ int cluster_leave(struct node *n, const struct cluster_watcher *w)
 
 	if (n->cluster != NULL && n->cluster->machine.member_count == 1)
 		return -ENOENT;
-	error = begin(n, w);
+	error = begin(n, OPERATION_LEAVE, w);
 	if (error < 0)
 		return error;
-	n->cluster->operation.kind = OPERATION_LEAVE;
 	machine_encode_leave(&command, cluster_self_id(n->cluster));
 	propose(n->cluster, &command, on_told);
 	return 0;
@@ -126,11 +126,10 @@ static void on_resumed(struct cluster *c, void *owner, enum proposal_outcome out
 int cluster_drain(struct node *n, bool on, const struct cluster_watcher *w)
 {
 	struct buffer command = { 0 };
-	int error = begin(n, w);
+	int error = begin(n, OPERATION_DRAIN, w);
 
 	if (error < 0)
 		return error;
-	n->cluster->operation.kind = OPERATION_DRAIN;
 	machine_encode_drain(&command, cluster_self_id(n->cluster), on);
 	propose(n->cluster, &command, on ? on_told : on_resumed);
 	return 0;

@@ -132,9 +132,13 @@ void leader_fini(struct cluster *c);
 
 /* --- operations (join.c, leave.c) ----------------------------------------------------- */
 
+#define OPERATION_WATCHERS 16 /* of one operation */
+#define OPERATION_OUTCOMES 16 /* remembered */
+
 struct operation {
 	enum { OPERATION_NONE, OPERATION_JOIN, OPERATION_LEAVE, OPERATION_DRAIN } kind;
-	struct cluster_watcher watcher;
+	uint64_t number;
+	struct cluster_watcher watchers[OPERATION_WATCHERS]; /* owner NULL: none */
 	char **addresses;  /* JOIN */
 	size_t count, at;
 	unsigned redirects;
@@ -149,7 +153,15 @@ struct operation {
 	unsigned step;
 };
 
-void operation_line(struct cluster *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* How an operation ended. */
+struct outcome {
+	uint64_t number;
+	enum admin_exit exit;
+	char code[32], text[256];
+};
+
+void operation_begin(struct cluster *c, int kind, const struct cluster_watcher *w);
+void operation_answer(struct cluster *c, const char *address, const char *format, ...) __attribute__((format(printf, 3, 4)));
 void operation_note(struct cluster *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void operation_end(struct cluster *c, enum admin_exit exit, const char *code, const char *text);
 void join_run(struct cluster *c, uint64_t now);
@@ -195,6 +207,8 @@ struct cluster {
 	struct move_list moves;
 	uint64_t last_transfer;
 	struct operation operation;
+	uint64_t last_operation;
+	struct outcome outcomes[OPERATION_OUTCOMES]; /* by number */
 	uint64_t ask_peers_at;    /* ms */
 	struct ev_timer ticker;
 	struct ev_timer soon;     /* fed: look at what has changed */
