@@ -95,18 +95,20 @@ bool talk_decode_taken(struct bytes body, struct talk_taken *ret)
 
 void talk_encode_join(struct buffer *out, const struct talk_join *m)
 {
-	begin(out, TALK_JOIN, 4);
-	msgpack_write_uint(out, m->incarnation);
+	begin(out, TALK_JOIN, 5);
 	msgpack_write_uint(out, m->weight);
+	msgpack_write_uint(out, m->oldest);
+	msgpack_write_uint(out, m->newest);
 	msgpack_write_bool(out, m->shared);
 }
 
 bool talk_decode_join(struct bytes body, struct talk_join *ret)
 {
-	struct msgpack_reader r = open_body(body, TALK_JOIN, 4);
-	struct talk_join m = { .incarnation = msgpack_read_uint(&r) };
+	struct msgpack_reader r = open_body(body, TALK_JOIN, 5);
+	struct talk_join m = { .weight = read_u32(&r) };
 
-	m.weight = read_u32(&r);
+	m.oldest = read_u32(&r);
+	m.newest = read_u32(&r);
 	m.shared = msgpack_read_bool(&r);
 	if (!whole(&r))
 		return false;

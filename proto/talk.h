@@ -38,8 +38,7 @@ struct talk_taken {
 
 /* JOIN: who dials is in the hello. shared: its store is one for all nodes. */
 struct talk_join {
-	uint64_t incarnation;
-	uint32_t weight;
+	uint32_t weight, oldest, newest; /* versions of CLUSTER_VERSION that it talks */
 	bool shared;
 };
 

@@ -26,7 +26,7 @@ static void write_member(struct admin_run *run, const struct cluster_facts *fact
 	admin_pair_text(row, "address", m->address);
 	admin_pair_text(row, "role", cluster_role(run->node, m->id));
 	admin_pair_text(row, "state", machine_state_name(m->state));
-	admin_pair_uint(row, "shards", machine_owned(facts->machine, m->id));
+	admin_pair_uint(row, "shards", machine_shares(facts->machine, m->id));
 	admin_pair_uint(row, "weight", m->weight);
 	msgpack_write_str(row, BYTES_LITERAL("self"));
 	msgpack_write_bool(row, m->id == facts->self);

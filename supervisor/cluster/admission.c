@@ -24,7 +24,7 @@ static void let_in(struct dialogue *d)
 	welcome(d, &(struct talk_welcome){
 		.code = TALK_DONE, .shards = c->machine.shard_count,
 		.cluster = { (const char *)c->machine.cluster, CLUSTER_ID_SIZE },
-		.key = { (const char *)c->machine.key, HASH_KEY_SIZE } });
+		.key = { (const char *)c->machine.hash_key, HASH_KEY_SIZE } });
 }
 
 static void on_added(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
@@ -53,20 +53,20 @@ static const char *objection(const struct dialogue *d, const struct talk_join *m
 	if (d->address[0] == '\0' || d->node == 0)
 		return "it does not say where others can reach it: set [cluster] advertise";
 	*ret_reason = "full";
-	if (machine->member_count > CONTROL_NODES_MAX && machine_member(machine, d->node) == NULL)
+	if (machine->member_count == MACHINE_MEMBERS_MAX && machine_member(machine, d->node) == NULL)
 		return "the cluster has as many nodes as it can have";
 	return NULL;
 }
 
 static void add(struct dialogue *d, const struct talk_join *m)
 {
-	const struct machine_member member = {
-		.id = d->node, .name = d->name, .address = d->address, .weight = m->weight,
-		.incarnation = m->incarnation, .oldest = cluster_oldest(), .newest = cluster_version(),
+	const struct machine_node node = {
+		.id = d->node, .name = bytes_of(d->name), .address = bytes_of(d->address), .weight = m->weight,
+		.oldest = m->oldest, .newest = m->newest,
 	};
 	struct buffer command = { 0 };
 
-	machine_encode_add(&command, &member);
+	machine_encode_add(&command, &node);
 	proposal_new(d->cluster, &command, PATIENCE, false, on_added, d);
 }
 

@@ -15,7 +15,6 @@
 #include "supervisor/handshake.h"
 
 #define TICK 0.05         /* seconds */
-#define LEASE_MS 3000     /* a member that is silent for so long (and a tenth more) is down */
 #define ASK_PEERS 1000    /* ms between two tries to join the configured peers */
 #define RENEWAL_PATIENCE 1000 /* ms */
 #define PARTING 1500      /* ms that the word of this node's stop may take */
@@ -67,25 +66,30 @@ static void become_member(struct cluster *c)
 	node_on_cluster(c->node);
 }
 
-/* Of this start, and new: everything that came before it in the log is known here. */
+/* A renewal of this start that is new: everything that came before it in the log is known
+ * here. */
 static void look_at_own_renewal(struct cluster *c)
 {
 	const struct machine_member *self = cluster_self(c);
 
-	if (self == NULL || self->incarnation != c->incarnation || self->renewal <= c->renewal_seen)
+	if (self == NULL || !machine_alive(self) || self->incarnation != c->incarnation ||
+	    self->renewal <= c->renewal_seen)
 		return;
 	c->renewal_seen = self->renewal;
 	c->renewed_at = clock_boot_ns();
-	lease_applied(&c->lease, self->renewal);
+	lease_applied(&c->lease, self->incarnation, self->renewal);
 	if (c->state == CLUSTER_WAITING && !c->closing)
 		become_member(c);
 }
 
 static void on_log(struct cluster *c)
 {
+	const struct machine_member *self = cluster_self(c);
+
 	look_at_own_renewal(c);
-	leader_heard(c, clock_boot_ns());
-	if (c->state == CLUSTER_MEMBER && cluster_self(c) == NULL && c->operation.kind != OPERATION_LEAVE) {
+	if (self != NULL && self->state == MACHINE_DOWN)
+		lease_reset(&c->lease);
+	if (c->state == CLUSTER_MEMBER && self == NULL && c->operation.kind != OPERATION_LEAVE) {
 		log_errorx("this node has been removed from its cluster");
 		cluster_left(c);
 	}
@@ -98,6 +102,7 @@ static void on_apply(void *owner, struct bytes entry)
 	struct cluster *c = owner;
 
 	proposal_apply(c, entry);
+	leader_applied(c, &c->result);
 	on_log(c);
 }
 
@@ -202,18 +207,39 @@ void cluster_on_tunnel(struct node *n)
 	cluster_soon(c);
 }
 
+static struct machine_node self_now(const struct cluster *c)
+{
+	return (struct machine_node){
+		.id = cluster_self_id(c), .name = bytes_of(c->node->config.node.name), .address = bytes_of(c->address),
+		.weight = (uint32_t)c->node->config.cluster.weight, .oldest = cluster_oldest(), .newest = cluster_version(),
+	};
+}
+
 /* The first entry of a new cluster: all that this instance was before is its beginning. */
 static void found(struct cluster *c)
 {
-	const struct machine_member self = {
-		.id = cluster_self_id(c), .name = c->node->config.node.name, .address = c->address,
-		.weight = (uint32_t)c->node->config.cluster.weight, .incarnation = c->incarnation,
-		.oldest = cluster_oldest(), .newest = cluster_version(),
-	};
+	const struct machine_node self = self_now(c);
+	struct machine_found m = { .shard_count = c->node->identity.shards, .shared = c->shared };
 	struct buffer command = { 0 };
 
-	machine_encode_found(&command, c->node->identity.cluster, c->node->identity.key, c->node->identity.shards,
-	                     c->shared, &self);
+	memcpy(m.cluster, c->node->identity.cluster, sizeof(m.cluster));
+	memcpy(m.hash_key, c->node->identity.key, sizeof(m.hash_key));
+	machine_encode_found(&command, &m, &self);
+	proposal_new(c, &command, RENEWAL_PATIENCE, true, NULL, NULL);
+}
+
+/* It may have another address, name, weight or version than before it was restarted. */
+static void say_what_it_is(struct cluster *c)
+{
+	const struct machine_member *m = cluster_self(c);
+	const struct machine_node now = self_now(c);
+	struct buffer command = { 0 };
+
+	if (c->state != CLUSTER_MEMBER || (bytes_equal(bytes_of(m->name), now.name) &&
+	    bytes_equal(bytes_of(m->address), now.address) && m->weight == now.weight && m->oldest == now.oldest &&
+	    m->newest == now.newest))
+		return;
+	machine_encode_update(&command, &now, c->incarnation);
 	proposal_new(c, &command, RENEWAL_PATIENCE, true, NULL, NULL);
 }
 
@@ -237,16 +263,14 @@ static void ask_peers(struct cluster *c, uint64_t now)
 
 static void renew(struct cluster *c, uint64_t now_ns)
 {
-	const struct machine_member *self = cluster_self(c);
 	struct buffer command = { 0 };
 
-	if (c->engine == NULL || c->closing || self == NULL || c->state == CLUSTER_LEFT || now_ns < lease_next_renewal(&c->lease, now_ns))
+	if (c->engine == NULL || c->closing || c->parting || cluster_self(c) == NULL ||
+	    now_ns < lease_next_renewal(&c->lease, now_ns))
 		return;
-	/* Numbers go on from those of former starts. */
-	c->renewal = (c->renewal > self->renewal ? c->renewal : self->renewal) + 1;
-	lease_sent(&c->lease, c->renewal, now_ns);
-	machine_encode_renew(&command, cluster_self_id(c), c->incarnation, c->renewal);
+	machine_encode_renew(&command, cluster_self_id(c), c->incarnation, lease_sent(&c->lease, now_ns));
 	proposal_new(c, &command, RENEWAL_PATIENCE, true, NULL, NULL);
+	say_what_it_is(c);
 }
 
 /* --- from the loop ---------------------------------------------------------------- */
@@ -375,7 +399,7 @@ int cluster_init(struct node *n, struct buffer *error)
 	TAILQ_INIT(&c->proposals);
 	TAILQ_INIT(&c->dialogues);
 	TAILQ_INIT(&c->moves);
-	lease_init(&c->lease, LEASE_MS);
+	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);
 	n->cluster = c;
 	c->address = advertised_address(&n->config, n->cluster_listener.address, error);
 	if (c->address == NULL)
@@ -443,11 +467,11 @@ static void forget(struct cluster *c)
 	proposal_end_all(c);
 	move_end_all(c);
 	slots_fini(c);
-	leader_fini(c);
+	leader_reset(c);
 	machine_fini(&c->machine);
-	machine_init(&c->machine);
-	lease_init(&c->lease, LEASE_MS);
-	c->renewal = c->renewal_seen = 0;
+	c->machine = (struct machine){ 0 };
+	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);
+	c->renewal_seen = 0;
 }
 
 static void begin_anew(struct cluster *c)
@@ -572,7 +596,7 @@ void cluster_stop(struct node *n)
 		return;
 	}
 	/* It acts for nobody any more: the others need not wait until its lease is over. */
-	machine_encode_down(&command, cluster_self_id(c), self->renewal);
+	machine_encode_down(&command, cluster_self_id(c), self->incarnation, self->renewal);
 	proposal_new(c, &command, PARTING, false, on_parted, NULL);
 }
 

@@ -174,7 +174,7 @@ static void on_dialed(void *owner, enum control_dial_code code, struct bytes tex
 	o->dialogue->on_frame = on_frame;
 	o->dialogue->on_ended = on_ended;
 	talk_encode_join(link_begin(&o->dialogue->link), &(struct talk_join){
-		c->incarnation, (uint32_t)c->node->config.cluster.weight, c->shared });
+		(uint32_t)c->node->config.cluster.weight, cluster_oldest(), cluster_version(), c->shared });
 	link_end(&o->dialogue->link);
 }
 

@@ -69,7 +69,7 @@ static void note_progress(struct cluster *c, uint32_t left, uint64_t now)
 void leave_run(struct cluster *c, uint64_t now)
 {
 	struct operation *o = &c->operation;
-	uint32_t left = machine_owned(&c->machine, cluster_self_id(c));
+	uint32_t left = machine_shares(&c->machine, cluster_self_id(c));
 	struct buffer command = { 0 };
 
 	if ((o->kind != OPERATION_LEAVE && o->kind != OPERATION_DRAIN) || o->step != EMPTYING)

@@ -26,7 +26,8 @@ struct move {
 	struct cluster *cluster;
 	uint64_t to;
 	enum step step;
-	uint32_t *shards, *epochs, count;
+	struct machine_gone *gone;
+	uint32_t count;
 	uint64_t until, transfer;
 	struct tunnel_dial *dial;
 };
@@ -37,15 +38,14 @@ static void free_move(struct cluster *c, struct move *m)
 	if (m->dial != NULL)
 		tunnel_cancel(m->dial);
 	proposal_forget(c, m);
-	free(m->shards);
-	free(m->epochs);
+	free(m->gone);
 	free(m);
 }
 
 static void list(const struct move *m, struct buffer *out)
 {
 	for (uint32_t i = 0; i < m->count; i++)
-		control_list_add(out, m->shards[i]);
+		control_list_add(out, m->gone[i].shard);
 }
 
 bool move_has(const struct cluster *c, uint32_t shard)
@@ -54,7 +54,7 @@ bool move_has(const struct cluster *c, uint32_t shard)
 
 	TAILQ_FOREACH (m, &c->moves, next)
 		for (uint32_t i = 0; i < m->count; i++)
-			if (m->shards[i] == shard)
+			if (m->gone[i].shard == shard)
 				return true;
 	return false;
 }
@@ -63,9 +63,9 @@ bool move_has(const struct cluster *c, uint32_t shard)
 
 static bool still_moves(const struct cluster *c, const struct move *m, uint32_t i)
 {
-	const struct machine_shard *s = &c->machine.shards[m->shards[i]];
+	const struct machine_shard *s = &c->machine.shards[m->gone[i].shard];
 
-	return s->owner == cluster_self_id(c) && s->to == m->to && s->epoch == m->epochs[i];
+	return s->owner == cluster_self_id(c) && s->to == m->to && s->move == m->gone[i].move;
 }
 
 /* Takes out what does not move any more. What is another node's by now needs no room here. */
@@ -75,10 +75,9 @@ static void sift(struct cluster *c, struct move *m, struct buffer *drop)
 
 	for (uint32_t i = 0; i < m->count; i++) {
 		if (still_moves(c, m, i)) {
-			m->shards[kept] = m->shards[i];
-			m->epochs[kept++] = m->epochs[i];
-		} else if (c->machine.shards[m->shards[i]].owner != cluster_self_id(c)) {
-			control_list_add(drop, m->shards[i]);
+			m->gone[kept++] = m->gone[i];
+		} else if (c->machine.shards[m->gone[i].shard].owner != cluster_self_id(c)) {
+			control_list_add(drop, m->gone[i].shard);
 		}
 	}
 	m->count = kept;
@@ -89,8 +88,7 @@ static struct move *fresh_move(struct cluster *c, uint64_t to, uint64_t now)
 	struct move *m = memory_new(sizeof(*m));
 
 	*m = (struct move){ .cluster = c, .to = to, .until = now + RELEASE_LIMIT };
-	m->shards = memory_new(c->machine.shard_count * sizeof(*m->shards));
-	m->epochs = memory_new(c->machine.shard_count * sizeof(*m->epochs));
+	m->gone = memory_new(c->machine.shard_count * sizeof(*m->gone));
 	TAILQ_INSERT_TAIL(&c->moves, m, next);
 	return m;
 }
@@ -111,8 +109,7 @@ static void take_up(struct cluster *c)
 				continue;
 			if (fresh[k] == NULL)
 				fresh[k] = fresh_move(c, s->to, now);
-			fresh[k]->shards[fresh[k]->count] = i;
-			fresh[k]->epochs[fresh[k]->count++] = s->epoch;
+			fresh[k]->gone[fresh[k]->count++] = (struct machine_gone){ i, s->epoch, s->move };
 		}
 	}
 	free(fresh);
@@ -163,13 +160,17 @@ static void on_decided(struct cluster *c, void *owner, enum proposal_outcome out
 static void decide(struct cluster *c, struct move *m, bool done)
 {
 	struct buffer command = { 0 };
+	uint32_t *shards = memory_new(m->count * sizeof(*shards));
 
 	m->step = DECIDING;
 	m->until = UINT64_MAX;
+	for (uint32_t i = 0; i < m->count; i++)
+		shards[i] = m->gone[i].shard;
 	if (done)
-		machine_encode_moved(&command, cluster_self_id(c), m->shards, m->epochs, m->count);
+		machine_encode_moved(&command, cluster_self_id(c), m->gone, m->count);
 	else
-		machine_encode_cancel(&command, m->shards, m->count);
+		machine_encode_cancel(&command, shards, m->count);
+	free(shards);
 	m->transfer = done; /* what is proposed again where the outcome is unknown */
 	proposal_new(c, &command, PATIENCE, false, on_decided, m);
 }
@@ -214,7 +215,7 @@ static void dial(struct cluster *c, struct move *m)
 
 	memset(data, 0, bytes);
 	for (uint32_t i = 0; i < m->count; i++)
-		data[m->shards[i] / 8] |= (char)(1 << m->shards[i] % 8);
+		data[m->gone[i].shard / 8] |= (char)(1 << m->gone[i].shard % 8);
 	buffer_commit(&bits, bytes);
 	m->step = DIALING;
 	m->dial = tunnel_dial(c->node, CLUSTER_ROWS, bytes_of(to->address), buffer_bytes(&bits), on_dialed, m);
@@ -228,8 +229,8 @@ static bool all_free(struct cluster *c, const struct move *m, bool late)
 
 	for (uint32_t i = 0; i < m->count; i++) {
 		if (late)
-			revoked |= shard_map_revoke(&c->node->shards, m->shards[i]);
-		whole = whole && shard_map_is_free(&c->node->shards, m->shards[i]);
+			revoked |= shard_map_revoke(&c->node->shards, m->gone[i].shard);
+		whole = whole && shard_map_is_free(&c->node->shards, m->gone[i].shard);
 	}
 	if (revoked) {
 		log_warnx("turns under way are given up, their shards move", F_UINT("shards", m->count));

@@ -12,9 +12,12 @@
 #include "supervisor/cluster/cluster.h"
 #include "supervisor/cluster/engine.h"
 #include "supervisor/cluster/lease.h"
+#include "supervisor/cluster/machine_command.h"
+#include "supervisor/cluster/plan.h"
 #include "supervisor/tunnel.h"
 
 #define CLUSTER_GATEWAYS_MAX 64
+#define CLUSTER_LEASE_MS 3000 /* a member that is silent for so long and a tenth more is down */
 
 /* --- proposals: commands of this node on their way into the log (proposal.c) -------- */
 
@@ -127,8 +130,9 @@ void move_end_all(struct cluster *c);
 /* --- the leader's work (leader.c) ----------------------------------------------------- */
 
 void leader_run(struct cluster *c, uint64_t now_ns);
-void leader_heard(struct cluster *c, uint64_t now_ns);
-void leader_fini(struct cluster *c);
+/* An entry of the log has been applied. */
+void leader_applied(struct cluster *c, const struct machine_result *result);
+void leader_reset(struct cluster *c);
 
 /* --- operations (join.c, leave.c) ----------------------------------------------------- */
 
@@ -182,18 +186,17 @@ struct cluster {
 	struct machine machine;
 	struct engine *engine;    /* NULL: not open */
 	struct lease lease;
-	uint64_t renewal;         /* the last one proposed */
 	uint64_t renewal_seen;    /* the last one of this start that was applied */
 	uint64_t renewed_at;      /* ns, when one of this start was applied last */
 	struct control_lease *page; /* read by actor workers */
 	int page_fd;
-	struct watchdogs watchdogs;
+	struct watchdog watchdog;
 	bool led;                 /* it was the leader when last looked */
 	bool acted;               /* share_acts(), as looked at last */
 	bool moved;               /* the machine has changed since the last look */
-	uint64_t gone_id, gone_at; /* a member that was removed, and when (ms): it has to hear of it */
+	uint64_t removed_at;      /* ms, when a member was removed last */
 	bool role_changing;       /* the engine's configuration */
-	uint64_t planned_at;      /* ms */
+	uint64_t planned_at, roles_at; /* ms, when shares and roles are looked at next */
 	bool planning;            /* moves are proposed and not applied yet */
 	struct proposal_list proposals;
 	uint64_t last_rid;

@@ -39,9 +39,9 @@ static void who_asks_to_join_is_told_all_it_needs(void **state)
 	struct talk_join join;
 
 	(void)state;
-	talk_encode_join(&out, &(struct talk_join){ 3, 2, true });
+	talk_encode_join(&out, &(struct talk_join){ 3, 1, 2, true });
 	assert_true(talk_decode_join(buffer_bytes(&out), &join));
-	assert_true(join.incarnation == 3 && join.weight == 2 && join.shared);
+	assert_true(join.weight == 3 && join.oldest == 1 && join.newest == 2 && join.shared);
 	buffer_clear(&out);
 	talk_encode_welcome(&out, &m);
 	assert_true(talk_decode_welcome(buffer_bytes(&out), &m));
