@@ -18,6 +18,7 @@ void leader_reset(struct cluster *c)
 {
 	watchdog_init(&c->watchdog, CLUSTER_LEASE_MS);
 	c->led = c->planning = c->role_changing = false;
+	c->declaring = 0;
 }
 
 void leader_applied(struct cluster *c, const struct machine_result *result)
@@ -38,10 +39,16 @@ void leader_applied(struct cluster *c, const struct machine_result *result)
 
 /* --- the silent ------------------------------------------------------------------- */
 
+static void on_declared(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
+{
+	(void)owner, (void)outcome, (void)reason;
+	c->declaring--;
+}
+
 static void declare_down(struct cluster *c, uint64_t now_ns)
 {
 	struct watchdog_member due[DUE_MOST];
-	uint32_t count = watchdog_due(&c->watchdog, now_ns, due, DUE_MOST);
+	uint32_t count = c->declaring > 0 ? 0 : watchdog_due(&c->watchdog, now_ns, due, DUE_MOST);
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct buffer command = { 0 };
@@ -49,9 +56,8 @@ static void declare_down(struct cluster *c, uint64_t now_ns)
 		log_warnx("a node is silent and is declared down", F_UINT("node", due[i].id),
 		          F_UINT("silent_ms", (now_ns - due[i].heard) / 1000000));
 		machine_encode_down(&command, due[i].id, due[i].incarnation, due[i].renewal);
-		proposal_new(c, &command, PATIENCE, true, NULL, NULL);
-		due[i].heard = now_ns;
-		watchdog_put_off(&c->watchdog, due[i].id, now_ns);
+		c->declaring++;
+		proposal_new(c, &command, PATIENCE, true, on_declared, &c->watchdog);
 	}
 }
 

@@ -195,6 +195,7 @@ struct cluster {
 	bool acted;               /* share_acts(), as looked at last */
 	bool moved;               /* the machine has changed since the last look */
 	uint64_t removed_at;      /* ms, when a member was removed last */
+	unsigned declaring;       /* members down: entries under way */
 	bool role_changing;       /* the engine's configuration */
 	uint64_t planned_at, roles_at; /* ms, when shares and roles are looked at next */
 	bool planning;            /* moves are proposed and not applied yet */
