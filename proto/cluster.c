@@ -16,7 +16,6 @@ static const char *const codes[CLUSTER_CODE_COUNT] = {
 	[CLUSTER_NO_KIND] = "it does not know this kind of connection",
 	[CLUSTER_OTHER_CLUSTER] = "it belongs to another cluster",
 	[CLUSTER_ITSELF] = "it is this node itself",
-	[CLUSTER_CLOSING] = "it ends",
 };
 
 /* A row per key; `most` 0: a number, u64 where `wide`. */

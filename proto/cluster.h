@@ -33,7 +33,6 @@ enum cluster_code {
 	CLUSTER_NO_KIND,       /* it does not know the kind */
 	CLUSTER_OTHER_CLUSTER, /* it belongs to another one */
 	CLUSTER_ITSELF,        /* the dialler has dialled itself */
-	CLUSTER_CLOSING,       /* it ends */
 	CLUSTER_CODE_COUNT
 };
 

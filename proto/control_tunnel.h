@@ -29,7 +29,7 @@ enum control_dial_code {
 	CONTROL_DIAL_CODE_COUNT
 };
 
-/* DIALED: answers each DIAL once. With CONTROL_DIAL_OK it brings the plain descriptor of
+/* DIALED: answers each DIAL once, unless the tunnel ends first. With CONTROL_DIAL_OK it brings the plain descriptor of
  * a stream, nonblocking: what is written there goes to the peer, and the other way round. */
 struct control_dialed {
 	uint64_t tag;
