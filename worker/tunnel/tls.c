@@ -292,10 +292,18 @@ enum tls_result tls_read(struct tls_stream *s, void *out, size_t room, size_t *r
 	return result_of(s, SSL_read_ex(s->ssl, out, room, ret_n));
 }
 
+/* Where the peer has ended its sending, OpenSSL says so of every later failure too. */
+static enum tls_result sent(struct tls_stream *s, int returned)
+{
+	enum tls_result result = result_of(s, returned);
+
+	return result == TLS_ENDED ? TLS_LOST : result;
+}
+
 enum tls_result tls_write(struct tls_stream *s, const void *data, size_t n, size_t *ret_n)
 {
 	ERR_clear_error();
-	return result_of(s, SSL_write_ex(s->ssl, data, n, ret_n));
+	return sent(s, SSL_write_ex(s->ssl, data, n, ret_n));
 }
 
 enum tls_result tls_end(struct tls_stream *s)
@@ -304,7 +312,7 @@ enum tls_result tls_end(struct tls_stream *s)
 
 	ERR_clear_error();
 	returned = SSL_shutdown(s->ssl);
-	return returned >= 0 ? TLS_DONE : result_of(s, returned); /* 0: said, and not heard yet */
+	return returned >= 0 ? TLS_DONE : sent(s, returned); /* 0: said, and not heard yet */
 }
 
 const char *tls_failure(const struct tls_stream *s, bool *ret_denied)
