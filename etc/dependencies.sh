@@ -11,7 +11,7 @@ set -eu
 
 run='build-essential meson ninja-build pkg-config python3 netcat-openbsd
 	libev-dev libmsgpack-dev libmsgpuck-dev libinih-dev liblua5.4-dev
-	librocksdb-dev libxxhash-dev libseccomp-dev'
+	librocksdb-dev libxxhash-dev libseccomp-dev libssl-dev'
 test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server'
 
 list_only=no

@@ -9,6 +9,7 @@ static const char *const roles[CONTROL_ROLE_COUNT] = {
 	[CONTROL_GATEWAY] = "gateway",
 	[CONTROL_ACTOR] = "actor",
 	[CONTROL_STORE] = "store",
+	[CONTROL_TUNNEL] = "tunnel",
 };
 
 const char *control_role_name(enum control_role role)

@@ -1,9 +1,9 @@
 /* Control messages between the supervisor and a child (gateway, actor worker,
- * store): one packet of a common/channel.h each, msgpack objects, some with a
+ * store, tunnel): one packet of a common/channel.h each, msgpack objects, some with a
  * descriptor. The supervisor speaks first.
  *
  * Life of a child:  HELLO -> (settings) SCOREBOARD? QUARANTINE* CLASSES? SHARDS PEER*
- * LISTENER? -> READY
+ * IDENTITY? LISTENER? -> READY
  * -> PING/PONG, SHARDS/RELEASED, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
  * A child whose channel closes exits: it never outlives its supervisor. */
 #ifndef PROTO_CONTROL_H
@@ -15,9 +15,9 @@
 
 #define CONTROL_VERSION 3
 #define CONTROL_FD 3 /* where a child finds its channel */
-#define CONTROL_CLUSTER_SIZE 16 /* bytes of a cluster's id */
+#define CONTROL_CLUSTER_SIZE 16 /* bytes of a cluster's id; CLUSTER_ID_SIZE */
 
-enum control_role { CONTROL_SUPERVISOR, CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE, CONTROL_ROLE_COUNT };
+enum control_role { CONTROL_SUPERVISOR, CONTROL_GATEWAY, CONTROL_ACTOR, CONTROL_STORE, CONTROL_TUNNEL, CONTROL_ROLE_COUNT };
 
 const char *control_role_name(enum control_role role);
 
@@ -25,7 +25,7 @@ enum control_type {
 	CONTROL_HELLO = 1, /* supervisor -> child, first */
 	CONTROL_SHARDS,    /* supervisor -> child: the whole shard map */
 	CONTROL_PEER,      /* supervisor -> child: one end of a link, with descriptor */
-	CONTROL_LISTENER,  /* supervisor -> gateway: the client listener, with descriptor */
+	CONTROL_LISTENER,  /* supervisor -> gateway, tunnel: its listener, with descriptor */
 	CONTROL_CLASSES,   /* supervisor -> actor worker: class files, with a sealed memfd */
 	CONTROL_READY,     /* child -> supervisor: serves */
 	CONTROL_FAILED,    /* child -> supervisor: cannot serve; it exits then */
@@ -37,6 +37,10 @@ enum control_type {
 	CONTROL_RELEASED,  /* actor worker -> supervisor: shards it has let go of */
 	CONTROL_SCOREBOARD, /* supervisor -> actor worker: its scoreboard (proto/scoreboard.h), a memfd */
 	CONTROL_QUARANTINE, /* supervisor -> actor worker: a message or an actor is held back, or freed */
+	CONTROL_IDENTITY,  /* supervisor -> tunnel: this and the next three see proto/control_tunnel.h */
+	CONTROL_DIAL,      /* supervisor -> tunnel: connect to another node */
+	CONTROL_DIALED,    /* tunnel -> supervisor: what came of it, with descriptor where it is good */
+	CONTROL_ARRIVED,   /* tunnel -> supervisor: another node has connected, with descriptor */
 	CONTROL_NODE_STATE, /* supervisor -> gateway: another node; this and the next: control_cluster.h */
 	CONTROL_PEER_LOST,  /* gateway -> supervisor: a link that it asked another node by has ended */
 	CONTROL_LEASE,      /* supervisor -> actor worker: until when it may act, a memfd */

@@ -16,13 +16,18 @@
 #include "proto/ipc.h"
 #include "proto/msgpack.h"
 
-static void send_encoded(struct child *child, struct buffer *message)
+static void send_with(struct child *child, struct buffer *message, int take_fd)
 {
-	int r = channel_send(&child->channel, buffer_bytes(message), -1);
+	int r = channel_send(&child->channel, buffer_bytes(message), take_fd);
 
 	if (r < 0)
 		log_error("a control message could not be sent", -r);
 	buffer_fini(message);
+}
+
+static void send_encoded(struct child *child, struct buffer *message)
+{
+	send_with(child, message, -1);
 }
 
 static void send_plain(struct child *child, enum control_type type)
@@ -77,8 +82,8 @@ static bool on_hello(struct child *child, struct bytes message, int fd)
 		child_fail(child, EX_SOFTWARE, "the supervisor's settings are not understood");
 		return true;
 	}
-	if (child->role == CONTROL_STORE)
-		snprintf(name, sizeof(name), "store");
+	if (child->role == CONTROL_STORE || child->role == CONTROL_TUNNEL)
+		snprintf(name, sizeof(name), "%s", control_role_name(child->role));
 	else
 		snprintf(name, sizeof(name), "%s/%u", control_role_name(child->role), child->index);
 	log_init(name, (enum log_level)child->config.node.log_level, (enum log_format)child->config.node.log_format);
@@ -179,6 +184,28 @@ static bool on_query(struct child *child, struct bytes message, int fd)
 	return true;
 }
 
+static bool on_identity(struct child *child, struct bytes message, int fd)
+{
+	struct control_identity m;
+
+	(void)fd;
+	if (!control_decode_identity(message, &m) || child->handlers->on_identity == NULL)
+		return false;
+	child->handlers->on_identity(child, &m);
+	return true;
+}
+
+static bool on_dial(struct child *child, struct bytes message, int fd)
+{
+	struct control_dial m;
+
+	(void)fd;
+	if (!control_decode_dial(message, &m) || child->handlers->on_dial == NULL)
+		return false;
+	child->handlers->on_dial(child, &m);
+	return true;
+}
+
 /* What a supervisor says to a child; takes_fd: the handler owns the descriptor once it
  * returns true. */
 static const struct {
@@ -190,6 +217,7 @@ static const struct {
 	[CONTROL_CLASSES] = { on_classes, true },   [CONTROL_PING] = { on_ping, false },
 	[CONTROL_DRAIN] = { on_drain, false },      [CONTROL_QUERY] = { on_query, false },
 	[CONTROL_SCOREBOARD] = { on_scoreboard, true }, [CONTROL_QUARANTINE] = { on_quarantine, false },
+	[CONTROL_IDENTITY] = { on_identity, false }, [CONTROL_DIAL] = { on_dial, false },
 };
 
 static void on_message(struct channel *channel, struct bytes message, int take_fd)
@@ -304,4 +332,20 @@ void child_alarm(struct child *child, bool raised, const char *name, const char 
 
 	control_encode_alarm(&message, &(struct control_alarm){ raised, bytes_of(name), bytes_of(text) });
 	send_encoded(child, &message);
+}
+
+void child_dialed(struct child *child, const struct control_dialed *m, int take_fd)
+{
+	struct buffer message = { 0 };
+
+	control_encode_dialed(&message, m);
+	send_with(child, &message, take_fd);
+}
+
+void child_arrived(struct child *child, const struct control_arrived *m, int take_fd)
+{
+	struct buffer message = { 0 };
+
+	control_encode_arrived(&message, m);
+	send_with(child, &message, take_fd);
 }

@@ -6,7 +6,7 @@
 #include "common/channel.h"
 #include "common/config.h"
 #include "common/hash.h"
-#include "proto/control.h"
+#include "proto/control_tunnel.h"
 
 struct child;
 
@@ -24,6 +24,8 @@ struct child_handlers {
 	void (*on_quarantine)(struct child *child, const struct control_quarantine *m);
 	void (*on_query)(struct child *child, const struct control_query *m);
 	void (*on_drain)(struct child *child);
+	void (*on_identity)(struct child *child, const struct control_identity *m);
+	void (*on_dial)(struct child *child, const struct control_dial *m);
 };
 
 struct child {
@@ -58,5 +60,8 @@ void child_rows(struct child *child, const struct control_rows *rows);
 /* Of shards that the map `serial` has taken away nothing is left here. */
 void child_released(struct child *child, uint64_t serial, const uint16_t *shards, uint32_t count);
 void child_alarm(struct child *child, bool raised, const char *name, const char *text);
+/* take_fd is consumed, -1: none. */
+void child_dialed(struct child *child, const struct control_dialed *m, int take_fd);
+void child_arrived(struct child *child, const struct control_arrived *m, int take_fd);
 
 #endif

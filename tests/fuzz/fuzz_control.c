@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "proto/control.h"
+#include "proto/control_tunnel.h"
 
 #define TWICE(name)                                                                 \
 	static bool name##_twice(struct bytes message)                              \
@@ -29,6 +30,10 @@ TWICE(failed)
 TWICE(query)
 TWICE(rows)
 TWICE(alarm)
+TWICE(identity)
+TWICE(dial)
+TWICE(dialed)
+TWICE(arrived)
 
 static bool shards(struct bytes message)
 {
@@ -58,7 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct bytes message = fuzz_bytes(data, size);
 	int kinds = hello_twice(message) + peer_twice(message) + classes_twice(message) + failed_twice(message) +
-	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message) + released(message);
+	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message) + released(message) +
+	            identity_twice(message) + dial_twice(message) + dialed_twice(message) + arrived_twice(message);
 
 	FUZZ_CHECK(kinds <= 1 && (kinds == 0 || control_type(message) != 0));
 	FUZZ_CHECK(control_role_name((enum control_role)(size % CONTROL_ROLE_COUNT)) != NULL);

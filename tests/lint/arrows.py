@@ -13,11 +13,12 @@ MAY_INCLUDE = {
     "worker/gateway/": ("common/", "proto/", "worker/gateway/"),
     "worker/actor/": ("common/", "proto/", "worker/actor/"),
     "worker/store/": ("common/", "proto/", "worker/store/"),
+    "worker/tunnel/": ("common/", "proto/", "worker/tunnel/"),
     "worker/web/": ("common/", "proto/", "worker/web/"),
     "stagectl/": ("common/", "proto/", "stagectl/"),
     "clients/": ("clients/",),
 }
-STRANGERS = ("worker/gateway/", "worker/actor/", "worker/store/", "worker/web/")
+STRANGERS = ("worker/gateway/", "worker/actor/", "worker/store/", "worker/tunnel/", "worker/web/")
 
 # proto/ is bytes and structs: nothing that waits, logs or holds a descriptor.
 IMPURE = re.compile(r"^(ev\.h|sys/socket\.h|sys/un\.h|netinet/.*|arpa/.*|unistd\.h|fcntl\.h|"
