@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "stagectl/command_line.h"
+#include "stagectl/progress.h"
 #include "stagectl/server.h"
 
 #define SILENCE 60000 /* ms, unless --timeout says otherwise */
@@ -42,12 +43,17 @@ static enum admin_exit print_answer(struct server *s, struct buffer *error)
 			return complain(exit, buffer_bytes(error));
 		if (!admin_parse_output(s->line, &out))
 			return complain(ADMIN_DATA, BYTES_LITERAL("what answers there is no Stage server"));
+		if (out.kind == ADMIN_OUT_PROGRESS) {
+			progress_show(out.text, isatty(STDERR_FILENO));
+			continue;
+		}
+		progress_end();
 		if (out.kind == ADMIN_OUT_OK)
 			return ADMIN_DONE;
 		if (out.kind == ADMIN_OUT_ERROR)
 			return complain(out.exit, out.text);
-		print(out.kind == ADMIN_OUT_DATA ? stdout : stderr, out.text);
-		fputs("\n", out.kind == ADMIN_OUT_DATA ? stdout : stderr);
+		print(stdout, out.text);
+		fputs("\n", stdout);
 	}
 }
 

@@ -17,7 +17,6 @@
 #define TICK 0.05         /* seconds */
 #define ASK_PEERS 1000    /* ms between two tries to join the configured peers */
 #define RENEWAL_PATIENCE 1000 /* ms */
-#define PARTING 1500      /* ms that the word of this node's stop may take */
 
 /* --- small questions -------------------------------------------------------------- */
 
@@ -43,7 +42,7 @@ bool cluster_admits(const struct node *n)
 
 /* --- the engine ------------------------------------------------------------------- */
 
-static char *directory(const struct cluster *c)
+char *cluster_directory(const struct cluster *c)
 {
 	struct buffer path = { 0 };
 	char *text;
@@ -160,10 +159,10 @@ static const struct engine_handlers engine_handlers = {
 	.on_change = on_change, .dial = on_dial, .on_failed = on_failed,
 };
 
-static void open_engine(struct cluster *c, bool found)
+void cluster_open_engine(struct cluster *c, bool found)
 {
 	struct buffer error = { 0 };
-	char *path = directory(c);
+	char *path = cluster_directory(c);
 
 	if (engine_open(&c->engine, c->node->loop, path, cluster_self_id(c), c->address, found, NULL,
 	                &engine_handlers, c, &error) < 0) {
@@ -178,7 +177,7 @@ static void open_engine(struct cluster *c, bool found)
 
 static bool has_log(const struct cluster *c)
 {
-	char *path = directory(c);
+	char *path = cluster_directory(c);
 	bool there = access(path, F_OK) == 0;
 
 	free(path);
@@ -199,9 +198,9 @@ void cluster_on_tunnel(struct node *n)
 	if (c == NULL || c->engine != NULL || c->closing || n->phase == NODE_STOPPING)
 		return;
 	if (n->identity.joined || has_log(c))
-		open_engine(c, false);
+		cluster_open_engine(c, false);
 	else if (!asks_peers(c))
-		open_engine(c, true);
+		cluster_open_engine(c, true);
 	else
 		log_info("this node waits until one of its peers lets it join", F_TEXT("peers", n->config.cluster.peers));
 	cluster_soon(c);
@@ -459,151 +458,7 @@ void cluster_on_transferred(struct node *n, const struct control_transferred *m)
 		move_transferred(n->cluster, m);
 }
 
-/* --- another identity -------------------------------------------------------------- */
-
-/* What of the former membership must not reach into the next. */
-static void forget(struct cluster *c)
-{
-	proposal_end_all(c);
-	move_end_all(c);
-	slots_fini(c);
-	leader_reset(c);
-	machine_fini(&c->machine);
-	c->machine = (struct machine){ 0 };
-	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);
-	c->renewal_seen = 0;
-}
-
-static void begin_anew(struct cluster *c)
-{
-	struct node *n = c->node;
-	struct buffer error = { 0 };
-
-	forget(c);
-	if (identity_adopt(n->config.node.state, &c->next_identity, &n->identity, &error) < 0) {
-		log_errorx("the new membership cannot be written down", F_BYTES("text", buffer_bytes(&error)));
-		node_stop(n, 74);
-	} else {
-		c->state = CLUSTER_WAITING;
-		c->closing = false;
-		tunnel_identify(n);
-		node_begin_anew(n);
-		open_engine(c, false);
-	}
-	buffer_fini(&error);
-}
-
-static void on_closed_to_adopt(void *owner)
-{
-	struct cluster *c = owner;
-	char *path = directory(c);
-
-	c->engine = NULL;
-	engine_wipe(path);
-	free(path);
-	begin_anew(c);
-}
-
-void cluster_on_emptied(struct node *n)
-{
-	struct cluster *c = n->cluster;
-
-	if (c->engine != NULL)
-		engine_close(c->engine, on_closed_to_adopt, c);
-	else
-		begin_anew(c);
-}
-
-void cluster_adopt(struct cluster *c, const struct talk_welcome *m)
-{
-	c->next_identity = c->node->identity;
-	memcpy(c->next_identity.cluster, m->cluster.data, CLUSTER_ID_SIZE);
-	memcpy(c->next_identity.key, m->key.data, HASH_KEY_SIZE);
-	c->next_identity.shards = m->shards;
-	c->next_identity.joined = true;
-	c->closing = true;
-	c->state = CLUSTER_WAITING;
-	operation_note(c, "it begins anew as a node of the cluster");
-	node_adopt(c->node);
-}
-
 /* --- the end ----------------------------------------------------------------------- */
-
-static void on_closed_to_leave(void *owner)
-{
-	struct cluster *c = owner;
-	struct buffer error = { 0 };
-	char *path = directory(c);
-
-	c->engine = NULL;
-	engine_wipe(path);
-	free(path);
-	if (identity_renew(c->node->config.node.state, &error) < 0)
-		log_errorx("the state directory is not fresh", F_BYTES("text", buffer_bytes(&error)));
-	buffer_fini(&error);
-	c->state = CLUSTER_LEFT;
-	operation_end(c, ADMIN_DONE, NULL, NULL);
-	node_stop(c->node, 0);
-}
-
-void cluster_left(struct cluster *c)
-{
-	if (c->closing)
-		return;
-	c->closing = true;
-	engine_close(c->engine, on_closed_to_leave, c);
-}
-
-static void on_closed(void *owner)
-{
-	struct cluster *c = owner;
-
-	c->engine = NULL;
-	c->state = CLUSTER_CLOSED;
-	node_on_cluster(c->node);
-}
-
-static void close_engine(struct cluster *c)
-{
-	c->closing = true;
-	c->state = CLUSTER_CLOSED;
-	proposal_end_all(c);
-	if (c->engine != NULL) {
-		c->state = CLUSTER_WAITING;
-		engine_close(c->engine, on_closed, c);
-	}
-}
-
-static void on_parted(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
-{
-	(void)owner, (void)outcome, (void)reason;
-	close_engine(c);
-}
-
-void cluster_stop(struct node *n)
-{
-	struct cluster *c = n->cluster;
-	const struct machine_member *self;
-	struct buffer command = { 0 };
-
-	if (c == NULL || c->parting || c->closing)
-		return;
-	c->parting = true;
-	operation_end(c, ADMIN_TEMPORARY, "stopping", "the node stops");
-	self = cluster_self(c);
-	if (self == NULL || c->state != CLUSTER_MEMBER || c->machine.member_count < 2) {
-		close_engine(c);
-		return;
-	}
-	/* It acts for nobody any more: the others need not wait until its lease is over. */
-	machine_encode_down(&command, cluster_self_id(c), self->incarnation, self->renewal);
-	proposal_new(c, &command, PARTING, false, on_parted, NULL);
-}
-
-bool cluster_closed(const struct node *n)
-{
-	return n->cluster == NULL || (n->cluster->engine == NULL && (n->cluster->closing || n->cluster->state == CLUSTER_LEFT));
-}
 
 void cluster_fini(struct node *n)
 {
@@ -613,7 +468,7 @@ void cluster_fini(struct node *n)
 		return;
 	ev_timer_stop(n->loop, &c->ticker);
 	ev_clear_pending(n->loop, &c->soon);
-	forget(c);
+	cluster_forget(c);
 	dialogue_end_all(c);
 	machine_fini(&c->machine);
 	if (c->page != NULL)

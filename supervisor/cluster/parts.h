@@ -227,5 +227,11 @@ bool cluster_leads(const struct cluster *c);
 void cluster_adopt(struct cluster *c, const struct talk_welcome *welcome);
 /* It is no member any more. */
 void cluster_left(struct cluster *c);
+/* Everything that hangs on the present membership. */
+void cluster_forget(struct cluster *c);
+/* found: where there is no log yet, it begins a cluster of this node alone. */
+void cluster_open_engine(struct cluster *c, bool found);
+/* Of its log; the caller's to free. */
+char *cluster_directory(const struct cluster *c);
 
 #endif
