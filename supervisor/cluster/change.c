@@ -35,7 +35,7 @@ static void begin_anew(struct cluster *c)
 	} else {
 		c->state = CLUSTER_WAITING;
 		c->closing = false;
-		tunnel_identify(n);
+		tunnel_tell_identity(n);
 		node_begin_anew(n);
 		cluster_open_engine(c, false);
 	}

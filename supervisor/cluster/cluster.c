@@ -131,18 +131,18 @@ static void on_change(void *owner)
 	cluster_soon(c);
 }
 
-static void on_engine_dialed(void *owner, enum control_dial_code code, struct bytes text,
-                             const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_engine_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
-	(void)text, (void)hello, (void)version;
-	engine_dialed(owner, code == CONTROL_DIAL_OK ? take_fd : -1);
+	engine_dialed(owner, result->code == CONTROL_DIAL_OK ? take_fd : -1);
 }
 
 static void on_dial(void *owner, uint64_t id, const char *address, struct engine_dial *request)
 {
 	struct cluster *c = owner;
+	const struct machine_member *m = machine_member(&c->machine, id);
 
-	(void)id;
+	if (m != NULL)
+		address = m->address; /* it may have moved since it was added */
 	tunnel_dial(c->node, CLUSTER_ENGINE, bytes_of(address), (struct bytes){ 0 }, on_engine_dialed, request);
 }
 
@@ -249,7 +249,7 @@ static void ask_peers(struct cluster *c, uint64_t now)
 	size_t count;
 
 	if (now < c->ask_peers_at || !asks_peers(c) || c->operation.kind != OPERATION_NONE || c->closing ||
-	    c->machine.member_count > 1 || c->node->identity.joined || !tunnel_ready(c->node))
+	    c->machine.member_count > 1 || c->node->identity.joined || node_child(c->node, CONTROL_TUNNEL, 0)->policy.state != POLICY_READY)
 		return;
 	if (c->state == CLUSTER_MEMBER && c->node->phase != NODE_SERVING)
 		return;
@@ -323,52 +323,61 @@ static bool is_of_this_cluster(const struct cluster *c, const struct cluster_hel
 	return bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
 }
 
-static void on_join_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_join_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
 {
-	(void)version;
-	(void)dialogue_new(n->cluster, hello, take_fd, true);
+	(void)dialogue_new(owner, &arrived->hello, take_fd, true);
 }
 
-static void on_engine_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_engine_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
 {
-	struct cluster *c = n->cluster;
+	struct cluster *c = owner;
+	const struct cluster_hello *hello = &arrived->hello;
 	char address[CLUSTER_ADDRESS_MAX + 1];
 
-	(void)version;
 	snprintf(address, sizeof(address), "%.*s", (int)hello->address.len, hello->address.data);
 	if (c->engine == NULL || c->closing || !is_of_this_cluster(c, hello))
 		close(take_fd);
 	else
-		(void)engine_accept(c->engine, hello->node, address, take_fd);
+		engine_accept(c->engine, hello->node, address, take_fd);
 }
 
-static void on_data_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_data_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
 {
-	(void)version;
-	if (is_of_this_cluster(n->cluster, hello))
-		slots_arrived(n->cluster, hello, take_fd);
+	if (is_of_this_cluster(owner, &arrived->hello))
+		slots_arrived(owner, &arrived->hello, take_fd);
 	else
 		close(take_fd);
 }
 
-static void on_rows_arrived(struct node *n, const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_rows_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
 {
-	(void)version;
-	if (is_of_this_cluster(n->cluster, hello))
-		move_arrived(n->cluster, hello, take_fd);
+	if (is_of_this_cluster(owner, &arrived->hello))
+		move_arrived(owner, &arrived->hello, take_fd);
 	else
 		close(take_fd);
 }
 
 static const struct {
 	enum cluster_kind kind;
-	tunnel_arrived handler;
+	tunnel_arrived *handler;
 } arrivals[] = {
 	{ CLUSTER_JOIN, on_join_arrived }, { CLUSTER_ENGINE, on_engine_arrived },
 	{ CLUSTER_DATA, on_data_arrived }, { CLUSTER_ROWS, on_rows_arrived },
 };
 
 /* --- its life --------------------------------------------------------------------- */
+
+static char *own_address(const struct node *n)
+{
+	struct buffer out = { 0 };
+	char *text;
+
+	tunnel_own_address(n, &out);
+	buffer_append(&out, "", 1);
+	text = memory_text(out.data);
+	buffer_fini(&out);
+	return text;
+}
 
 static int make_page(struct cluster *c)
 {
@@ -400,15 +409,13 @@ int cluster_init(struct node *n, struct buffer *error)
 	TAILQ_INIT(&c->moves);
 	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);
 	n->cluster = c;
-	c->address = advertised_address(&n->config, n->cluster_listener.address, error);
-	if (c->address == NULL)
-		return ADMIN_CONFIGURATION;
+	c->address = own_address(n);
 	if (make_page(c) < 0) {
 		buffer_append_text(error, "no memory can be shared with actor workers\n");
 		return ADMIN_INTERNAL;
 	}
 	for (size_t i = 0; i < sizeof(arrivals) / sizeof(arrivals[0]); i++)
-		tunnel_on_arrived(n, arrivals[i].kind, arrivals[i].handler);
+		tunnel_on_arrived(n, arrivals[i].kind, arrivals[i].handler, c);
 	ev_timer_init(&c->ticker, on_tick, TICK, TICK);
 	c->ticker.data = c;
 	ev_timer_start(n->loop, &c->ticker);

@@ -175,9 +175,8 @@ void dialogue_end_all(struct cluster *c)
 {
 	struct dialogue *d;
 
-	if (c->leader_dial != NULL)
-		tunnel_cancel(c->leader_dial);
-	c->leader_dial = NULL;
+	tunnel_cancel(c->node, c->leader_dial);
+	c->leader_dial = 0;
 	c->leader = NULL;
 	TAILQ_FOREACH (d, &c->dialogues, next)
 		dialogue_end(d);
@@ -185,16 +184,14 @@ void dialogue_end_all(struct cluster *c)
 
 /* --- to the leader ---------------------------------------------------------------- */
 
-static void on_dialed(void *owner, enum control_dial_code code, struct bytes text,
-                      const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
 	struct cluster *c = owner;
 
-	(void)text, (void)version;
-	c->leader_dial = NULL;
+	c->leader_dial = 0;
 	c->leader_retry_at = clock_now_ms() + REDIAL;
-	if (code == CONTROL_DIAL_OK)
-		c->leader = dialogue_new(c, hello, take_fd, false);
+	if (result->code == CONTROL_DIAL_OK)
+		c->leader = dialogue_new(c, &result->hello, take_fd, false);
 	if (c->leader != NULL)
 		cluster_soon(c);
 }
@@ -210,7 +207,7 @@ struct dialogue *dialogue_with_leader(struct cluster *c)
 		dialogue_end(c->leader);
 		c->leader = NULL;
 	}
-	if (c->leader == NULL && c->leader_dial == NULL && clock_now_ms() >= c->leader_retry_at)
+	if (c->leader == NULL && c->leader_dial == 0 && clock_now_ms() >= c->leader_retry_at)
 		c->leader_dial = tunnel_dial(c->node, CLUSTER_JOIN, bytes_of(address), (struct bytes){ 0 }, on_dialed, c);
 	return c->leader;
 }

@@ -144,31 +144,29 @@ static bool settled(struct cluster *c, const struct cluster_hello *hello)
 	return false;
 }
 
-static void on_dialed(void *owner, enum control_dial_code code, struct bytes text,
-                      const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
 	struct cluster *c = owner;
 	struct operation *o = &c->operation;
 	char why[256];
 
-	(void)version;
-	o->dial = NULL;
-	if (code != CONTROL_DIAL_OK) {
-		snprintf(why, sizeof(why), "%.*s", (int)text.len, text.data);
+	o->dial = 0;
+	if (result->code != CONTROL_DIAL_OK) {
+		snprintf(why, sizeof(why), "%.*s", (int)result->text.len, result->text.data);
 		operation_answer(c, address(c), "%s", why);
 		for (size_t i = 0; i < sizeof(dial_failures) / sizeof(dial_failures[0]); i++)
-			if (dial_failures[i].code == code)
+			if (dial_failures[i].code == result->code)
 				failed(c, dial_failures[i].exit, dial_failures[i].word, why);
 		next_address(c);
 		return;
 	}
-	o->dialogue = dialogue_new(c, hello, take_fd, false);
+	o->dialogue = dialogue_new(c, &result->hello, take_fd, false);
 	if (o->dialogue == NULL) {
 		failed(c, ADMIN_INTERNAL, "internal", "the connection cannot be used");
 		next_address(c);
 		return;
 	}
-	if (settled(c, hello))
+	if (settled(c, &result->hello))
 		return;
 	o->step = TALKING;
 	o->dialogue->on_frame = on_frame;

@@ -29,14 +29,13 @@ struct move {
 	struct machine_gone *gone;
 	uint32_t count;
 	uint64_t until, transfer;
-	struct tunnel_dial *dial;
+	uint64_t dial;
 };
 
 static void free_move(struct cluster *c, struct move *m)
 {
 	TAILQ_REMOVE(&c->moves, m, next);
-	if (m->dial != NULL)
-		tunnel_cancel(m->dial);
+	tunnel_cancel(c->node, m->dial);
 	proposal_forget(c, m);
 	free(m->gone);
 	free(m);
@@ -181,20 +180,18 @@ static void fail(struct move *m, struct bytes why)
 	decide(m->cluster, m, false);
 }
 
-static void on_dialed(void *owner, enum control_dial_code code, struct bytes text,
-                      const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
 	struct move *m = owner;
 	struct cluster *c = m->cluster;
 	struct child *store = node_child(c->node, CONTROL_STORE, 0);
 	struct buffer shards = { 0 }, message = { 0 };
 
-	(void)version;
-	m->dial = NULL;
-	if (code != CONTROL_DIAL_OK || hello->node != m->to || !child_reachable(store)) {
-		if (code == CONTROL_DIAL_OK)
+	m->dial = 0;
+	if (result->code != CONTROL_DIAL_OK || result->hello.node != m->to || !child_reachable(store)) {
+		if (take_fd >= 0)
 			close(take_fd);
-		fail(m, code != CONTROL_DIAL_OK ? text : BYTES_LITERAL("the records cannot be sent now"));
+		fail(m, result->code != CONTROL_DIAL_OK ? result->text : BYTES_LITERAL("the records cannot be sent now"));
 		return;
 	}
 	m->step = SENDING;

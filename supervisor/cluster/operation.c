@@ -83,8 +83,7 @@ static void tell_outcome(const struct cluster_watcher *w, const struct outcome *
 
 static void release(struct cluster *c, struct operation *o)
 {
-	if (o->dial != NULL)
-		tunnel_cancel(o->dial);
+	tunnel_cancel(c->node, o->dial);
 	if (o->dialogue != NULL)
 		dialogue_end(o->dialogue);
 	proposal_forget(c, &c->operation);

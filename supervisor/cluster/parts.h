@@ -84,10 +84,11 @@ void admission_forget(struct dialogue *d);
 /* --- links between gateways (slot.c) ------------------------------------------------ */
 
 struct node_link {
-	bool dialing, up;
+	struct cluster *cluster;
+	bool up;
 	uint64_t retry_at;    /* ms */
 	uint32_t incarnation; /* of the link */
-	struct tunnel_dial *dial;
+	uint64_t dial;
 };
 
 /* Another member under the number that this node's processes know it by. */
@@ -153,7 +154,7 @@ struct operation {
 	uint32_t told;           /* shards left, as told last */
 	bool unasked;            /* begun by the node itself: for `peers` */
 	struct dialogue *dialogue;
-	struct tunnel_dial *dial;
+	uint64_t dial;
 	unsigned step;
 };
 
@@ -204,7 +205,7 @@ struct cluster {
 	struct machine_result result; /* of the entry applied last */
 	struct dialogue_list dialogues;
 	struct dialogue *leader;  /* to it */
-	struct tunnel_dial *leader_dial;
+	uint64_t leader_dial;
 	uint64_t leader_id, leader_retry_at;
 	struct slot *slots[CONTROL_NODES_MAX];
 	uint32_t last_link;

@@ -57,17 +57,16 @@ static bool give(struct child *gateway, uint32_t index, uint32_t incarnation, bo
 
 /* --- members come and go ---------------------------------------------------------- */
 
-static void cancel(struct node_link *l)
+static void cancel(struct cluster *c, struct node_link *l)
 {
-	if (l->dial != NULL)
-		tunnel_cancel(l->dial);
-	*l = (struct node_link){ 0 };
+	tunnel_cancel(c->node, l->dial);
+	*l = (struct node_link){ .cluster = c };
 }
 
 static void free_slot(struct cluster *c, uint32_t at)
 {
 	for (uint32_t i = 0; i < CLUSTER_GATEWAYS_MAX; i++)
-		cancel(&c->slots[at]->links[i]);
+		cancel(c, &c->slots[at]->links[i]);
 	free(c->slots[at]);
 	c->slots[at] = NULL;
 }
@@ -112,7 +111,7 @@ void slots_greet(struct cluster *c, struct child *gateway)
 	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
 		if (c->slots[i] == NULL)
 			continue;
-		cancel(&c->slots[i]->links[gateway->index]);
+		cancel(c, &c->slots[i]->links[gateway->index]);
 		tell_one(c, gateway, i);
 	}
 	cluster_soon(c);
@@ -141,23 +140,20 @@ static struct slot *slot_of_link(struct cluster *c, const struct node_link *l, u
 	return NULL;
 }
 
-static void on_dialed(void *owner, enum control_dial_code code, struct bytes text,
-                      const struct cluster_hello *hello, uint32_t version, int take_fd)
+static void on_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
 	struct node_link *l = owner;
-	struct cluster *c = tunnel_node(l->dial)->cluster;
+	struct cluster *c = l->cluster;
 	uint32_t slot, gateway;
 	struct slot *s = slot_of_link(c, l, &slot, &gateway);
 
-	(void)version;
-	l->dial = NULL;
-	l->dialing = false;
+	l->dial = 0;
 	l->retry_at = clock_now_ms() + REDIAL;
-	if (code != CONTROL_DIAL_OK) {
-		log_debug("another node cannot be reached", F_UINT("node", s->id), F_BYTES("text", text));
+	if (result->code != CONTROL_DIAL_OK) {
+		log_debug("another node cannot be reached", F_UINT("node", s->id), F_BYTES("text", result->text));
 		return;
 	}
-	if (hello->node != s->id) { /* somebody else has its address by now */
+	if (result->hello.node != s->id) { /* somebody else has its address by now */
 		close(take_fd);
 		return;
 	}
@@ -172,7 +168,7 @@ static void dial(struct cluster *c, struct slot *s, uint32_t gateway)
 	struct buffer argument = { 0 };
 
 	buffer_printf(&argument, "%u", gateway);
-	l->dialing = true;
+	l->cluster = c;
 	l->dial = tunnel_dial(c->node, CLUSTER_DATA, bytes_of(m->address), buffer_bytes(&argument), on_dialed, l);
 	buffer_fini(&argument);
 }
@@ -185,7 +181,7 @@ void slots_run(struct cluster *c, uint64_t now)
 		for (uint32_t g = 0; s != NULL && g < c->node->gateways && g < CLUSTER_GATEWAYS_MAX; g++) {
 			const struct child *gateway = node_child(c->node, CONTROL_GATEWAY, g);
 
-			if (!s->links[g].up && !s->links[g].dialing && now >= s->links[g].retry_at &&
+			if (!s->links[g].up && s->links[g].dial == 0 && now >= s->links[g].retry_at &&
 			    gateway->policy.state == POLICY_READY && machine_member(&c->machine, s->id) != NULL)
 				dial(c, s, g);
 		}

@@ -1,0 +1,66 @@
+/* Owns how the list of peers is read. */
+#include "supervisor/cluster/peers.h"
+
+#include <stdio.h>
+
+#include "proto/cluster.h"
+
+#define TEXT_MAX (CLUSTER_ADDRESS_MAX + 1)
+
+static struct bytes trim(struct bytes s)
+{
+	while (s.len > 0 && (s.data[0] == ' ' || s.data[0] == '\t'))
+		s = (struct bytes){ s.data + 1, s.len - 1 };
+	while (s.len > 0 && (s.data[s.len - 1] == ' ' || s.data[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+size_t peers_split(const char *list, struct bytes *ret, size_t most)
+{
+	size_t count = 0;
+
+	while (*list != '\0' && count < most) {
+		size_t length = strcspn(list, ",");
+		struct bytes one = trim((struct bytes){ list, length });
+
+		if (one.len > 0)
+			ret[count++] = one;
+		list += length + (list[length] == ',');
+	}
+	return count;
+}
+
+/* The last colon that is no part of an IPv6 address in brackets; NULL: no port is said. */
+static const char *port_of(const char *text)
+{
+	const char *colon = strrchr(text, ':'), *bracket = strrchr(text, ']');
+
+	if (colon == NULL || (bracket != NULL && colon < bracket) || (bracket == NULL && strchr(text, ':') != colon))
+		return NULL;
+	return colon + 1;
+}
+
+/* With its port. */
+static void complete(char out[TEXT_MAX], struct bytes address, unsigned long port)
+{
+	char text[TEXT_MAX];
+
+	snprintf(text, sizeof(text), "%.*s", (int)address.len, address.data);
+	if (port_of(text) != NULL)
+		snprintf(out, TEXT_MAX, "%s", text);
+	else
+		snprintf(out, TEXT_MAX, strchr(text, ':') != NULL && text[0] != '[' ? "[%.240s]:%lu" : "%.240s:%lu", text, port);
+}
+
+bool peers_begin_with(const char *list, const char *address)
+{
+	char first[TEXT_MAX], own[TEXT_MAX];
+	struct bytes peer;
+
+	if (peers_split(list, &peer, 1) == 0)
+		return false;
+	complete(first, peer, CLUSTER_PORT);
+	complete(own, bytes_of(address), CLUSTER_PORT);
+	return strcasecmp(first, own) == 0;
+}
