@@ -14,10 +14,12 @@ struct identity {
 	uint32_t shards;
 	unsigned char key[HASH_KEY_SIZE]; /* maps an address to its shard */
 	uint32_t starts;                  /* of this state directory, this one included */
+	uint64_t node;                    /* random: this state directory, never 0 */
+	unsigned char cluster[16];        /* random: the cluster that was created with it */
 };
 
 /* Reads the file of the state directory, or makes it with `shards` at first start,
- * and counts the start. -EINVAL where the file is damaged, or fixed (somebody asked
+ * and counts the start. A file of an earlier version gets what it lacks. -EINVAL where the file is damaged, or fixed (somebody asked
  * for this very number of shards) and differs. 0 or -errno with a sentence in error. */
 int identity_load(const char *state, uint32_t shards, bool fixed,
                   struct identity *ret, struct buffer *error);
