@@ -25,13 +25,15 @@ static void write_listeners(const struct node *n, struct buffer *row)
 	bool serving = n->phase == NODE_SERVING;
 
 	msgpack_write_str(row, BYTES_LITERAL("listeners"));
-	msgpack_write_map(row, 3);
+	msgpack_write_map(row, n->cluster_listener.open ? 4 : 3);
 	if (serving)
 		admin_pair_text(row, "client", n->client.address);
 	else
 		admin_pair_value(row, "client", (struct bytes){ 0 });
 	admin_pair_text(row, "admin", n->admin_tcp.open ? n->admin_tcp.address : "none");
 	admin_pair_text(row, "socket", n->admin_unix.address);
+	if (n->cluster_listener.open)
+		admin_pair_text(row, "cluster", n->cluster_listener.address);
 }
 
 static void write_alarms(const struct node *n, struct buffer *row)

@@ -24,6 +24,7 @@
  * the store commits and closes. */
 static const uint64_t drain_limits[CONTROL_ROLE_COUNT] = {
 	[CONTROL_GATEWAY] = 10000, [CONTROL_ACTOR] = 10000, [CONTROL_STORE] = 20000,
+	[CONTROL_TUNNEL] = 5000,
 };
 
 static void on_message(struct channel *channel, struct bytes message, int take_fd);
@@ -222,11 +223,9 @@ static void on_message(struct channel *channel, struct bytes message, int take_f
 {
 	struct child *c = channel->owner;
 
-	if (take_fd >= 0)
-		close(take_fd); /* no child has a descriptor to give */
 	c->pinged_at = 0;
 	c->heard_at = clock_now_ms();
-	if (child_message(c, message))
+	if (child_message(c, message, take_fd))
 		return;
 	c->cause = "it sent what is no control message";
 	child_event(c, POLICY_SILENT);
@@ -280,7 +279,7 @@ void child_tick(struct child *c, uint64_t now, bool late)
 void child_init(struct child *c, struct node *node, enum control_role role, uint32_t index)
 {
 	*c = (struct child){ .node = node, .role = role, .index = index };
-	if (role == CONTROL_STORE)
+	if (role == CONTROL_STORE || role == CONTROL_TUNNEL)
 		snprintf(c->name, sizeof(c->name), "%s", control_role_name(role));
 	else
 		snprintf(c->name, sizeof(c->name), "%s/%u", control_role_name(role), index);

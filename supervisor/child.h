@@ -17,7 +17,7 @@ struct child {
 	struct node *node;
 	enum control_role role;
 	uint32_t index, incarnation; /* incarnation counts the starts of this slot */
-	char name[24];               /* `actor/0`, `store` */
+	char name[24];               /* `actor/0`, `store`, `tunnel` */
 	struct policy policy;
 	pid_t pid;       /* 0: no process */
 	bool connected;  /* channel is initialised */

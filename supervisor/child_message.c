@@ -1,11 +1,14 @@
 /* Owns the dispatch of the control messages that children send. */
-#include "proto/control_cluster.h"
 #include "supervisor/child_message.h"
+
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "proto/control_cluster.h"
 #include "supervisor/cluster/cluster.h"
 #include "supervisor/handover.h"
+#include "supervisor/node.h"
 
 static bool on_ready(struct child *c, struct bytes message)
 {
@@ -87,23 +90,30 @@ static bool on_alarm(struct child *c, struct bytes message)
 	return true;
 }
 
+/* A row has one of the two: what brings no descriptor, and what may bring one, which is
+ * then its own. */
 static const struct {
 	enum control_type type;
 	bool (*handle)(struct child *c, struct bytes message);
+	bool (*take)(struct node *n, struct bytes message, int take_fd); /* the tunnel's alone */
 } rows[] = {
-	{ CONTROL_READY, on_ready }, { CONTROL_FAILED, on_failed }, { CONTROL_PONG, on_pong },
-	{ CONTROL_ROWS, on_rows },   { CONTROL_ALARM, on_alarm },
-	{ CONTROL_RELEASED, on_released }, { CONTROL_TRANSFERRED, on_transferred },
-	{ CONTROL_PEER_LOST, on_peer_lost },
+	{ CONTROL_READY, on_ready, NULL },       { CONTROL_FAILED, on_failed, NULL },
+	{ CONTROL_PONG, on_pong, NULL },         { CONTROL_ROWS, on_rows, NULL },
+	{ CONTROL_ALARM, on_alarm, NULL },       { CONTROL_RELEASED, on_released, NULL },
+	{ CONTROL_TRANSFERRED, on_transferred, NULL }, { CONTROL_PEER_LOST, on_peer_lost, NULL },
+	{ CONTROL_DIALED, NULL, tunnel_on_dialed }, { CONTROL_ARRIVED, NULL, tunnel_on_arrival },
 };
 
-bool child_message(struct child *c, struct bytes message)
+bool child_message(struct child *c, struct bytes message, int take_fd)
 {
 	unsigned type = control_type(message);
+	size_t i = 0;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		if (rows[i].type == type)
-			return rows[i].handle(c, message);
-	}
-	return false;
+	while (i < sizeof(rows) / sizeof(rows[0]) && rows[i].type != type)
+		i++;
+	if (i < sizeof(rows) / sizeof(rows[0]) && rows[i].take && c->role == CONTROL_TUNNEL)
+		return rows[i].take(c->node, message, take_fd);
+	if (take_fd >= 0)
+		close(take_fd);
+	return i < sizeof(rows) / sizeof(rows[0]) && rows[i].handle && rows[i].handle(c, message);
 }

@@ -4,7 +4,7 @@
 
 #include "supervisor/child.h"
 
-/* false: no message that a child may send. */
-bool child_message(struct child *c, struct bytes message);
+/* take_fd (-1: none) is consumed. false: no message that this child may send. */
+bool child_message(struct child *c, struct bytes message, int take_fd);
 
 #endif

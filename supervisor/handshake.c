@@ -131,7 +131,8 @@ void handshake_greet(struct node *n, struct child *c)
 	send_hello(n, c);
 	if (c->role == CONTROL_ACTOR)
 		whole = attribution_greet(n, c) && send_classes(n, c);
-	send_shards(n, c);
+	if (c->role != CONTROL_TUNNEL)
+		send_shards(n, c);
 	whole = cluster_greet(n, c) && whole;
 	for (uint32_t i = 0; i < n->child_count; i++) {
 		struct child *peer = &n->children[i];
@@ -140,6 +141,8 @@ void handshake_greet(struct node *n, struct child *c)
 	}
 	if (c->role == CONTROL_GATEWAY)
 		whole = send_listener(n, c) && whole;
+	if (c->role == CONTROL_TUNNEL)
+		whole = tunnel_greet(n, c) && whole;
 	if (!whole) { /* out of descriptors: better another try than a deaf child */
 		c->cause = "it could not be given its descriptors";
 		child_event(c, POLICY_SILENT);
@@ -148,6 +151,8 @@ void handshake_greet(struct node *n, struct child *c)
 
 void handshake_shards(struct node *n)
 {
-	for (uint32_t i = 0; i < n->child_count; i++) /* the store is the first child */
-		send_shards(n, &n->children[i]);
+	for (uint32_t i = 0; i < n->child_count; i++) { /* the store is the first child */
+		if (n->children[i].role != CONTROL_TUNNEL)
+			send_shards(n, &n->children[i]);
+	}
 }

@@ -5,10 +5,10 @@
 
 #include "supervisor/node.h"
 
-/* HELLO, classes, shards, listener, and a link to each living peer, one end each. */
+/* HELLO, classes, shards, identity, listener, and a link to each living peer, one end each. */
 void handshake_greet(struct node *n, struct child *c);
 
-/* The shard map to every child, the store first: whoever still writes in an old epoch
+/* The shard map to every child that has to do with shards, the store first: whoever still writes in an old epoch
  * is refused before anybody routes to the new owner. */
 void handshake_shards(struct node *n);
 

@@ -1,4 +1,4 @@
-/* Owns the files `cluster` (shards, hash key), `starts` and the admin token. */
+/* Owns the files `cluster` (shards, hash key, ids), `starts` and the admin token. */
 #include "supervisor/identity.h"
 
 #include <errno.h>
@@ -11,6 +11,7 @@
 
 #define FILE_MOST 4096 /* bytes */
 #define SHARDS_MOST 16384
+#define FORMAT 2 /* of the file `cluster` */
 
 static int random_bytes(void *out, size_t n)
 {
@@ -40,33 +41,80 @@ static bool read_hex(const char *text, unsigned char *ret, size_t n)
 	return text[2 * n] == '\0';
 }
 
-static bool parse(const char *text, struct identity *ret)
+/* Takes a line `name hex` off *at; false where it is another one. Its end may be the text's. */
+static bool read_line(const char **at, const char *name, unsigned char *ret, size_t n)
 {
-	char hex[2 * HASH_KEY_SIZE + 2];
-	unsigned shards;
+	char hex[2 * HASH_KEY_SIZE + 1];
+	size_t length = strlen(name);
 
-	if (sscanf(text, "stage-cluster 1\nshards %u\nkey %65s", &shards, hex) != 2)
+	if (strncmp(*at, name, length) != 0 || strcspn(*at + length, "\n") != 2 * n)
 		return false;
-	if (shards == 0 || shards > SHARDS_MOST || !read_hex(hex, ret->key, HASH_KEY_SIZE))
+	memcpy(hex, *at + length, 2 * n);
+	hex[2 * n] = '\0';
+	*at += length + 2 * n;
+	*at += **at == '\n';
+	return read_hex(hex, ret, n);
+}
+
+/* Format 1 ends after the key. */
+static bool parse(const char *text, struct identity *ret, int *ret_format)
+{
+	unsigned char node[sizeof(ret->node)] = { 0 };
+	unsigned shards;
+	int format, used = 0;
+
+	if (sscanf(text, "stage-cluster %d\nshards %u%n", &format, &shards, &used) != 2 || text[used] != '\n')
 		return false;
+	if (shards == 0 || shards > SHARDS_MOST || (format != 1 && format != FORMAT))
+		return false;
+	text += used + 1;
+	if (!read_line(&text, "key ", ret->key, sizeof(ret->key)))
+		return false;
+	if (format == FORMAT && (!read_line(&text, "id ", ret->cluster, sizeof(ret->cluster)) ||
+	                         !read_line(&text, "node ", node, sizeof(node))))
+		return false;
+	for (size_t i = 0; i < sizeof(node); i++)
+		ret->node = ret->node << 8 | node[i];
+	ret->joined = strncmp(text, "joined\n", 7) == 0;
+	text += ret->joined ? 7 : 0;
 	ret->shards = shards;
-	return true;
+	*ret_format = format;
+	return text[strspn(text, "\n")] == '\0' && (format == 1 || ret->node != 0);
+}
+
+static int save(const char *file, const struct identity *it)
+{
+	struct buffer text = { 0 };
+	int error;
+
+	buffer_printf(&text, "stage-cluster %d\nshards %u\nkey ", FORMAT, it->shards);
+	append_hex(&text, it->key, sizeof(it->key));
+	buffer_append_text(&text, "\nid ");
+	append_hex(&text, it->cluster, sizeof(it->cluster));
+	buffer_printf(&text, "\nnode %016llx\n", (unsigned long long)it->node);
+	if (it->joined)
+		buffer_append_text(&text, "joined\n");
+	error = directory_write(file, 0600, buffer_bytes(&text));
+	buffer_fini(&text);
+	return error;
+}
+
+/* What format 1 has not had. */
+static int upgrade(const char *file, struct identity *it)
+{
+	int error = random_bytes(it->cluster, sizeof(it->cluster));
+
+	while (error == 0 && it->node == 0)
+		error = random_bytes(&it->node, sizeof(it->node));
+	return error < 0 ? error : save(file, it);
 }
 
 static int create(const char *file, uint32_t shards, struct identity *ret)
 {
-	struct buffer text = { 0 };
 	int error = random_bytes(ret->key, sizeof(ret->key));
 
-	if (error < 0)
-		return error;
 	ret->shards = shards;
-	buffer_printf(&text, "stage-cluster 1\nshards %u\nkey ", shards);
-	append_hex(&text, ret->key, sizeof(ret->key));
-	buffer_append_text(&text, "\n");
-	error = directory_write(file, 0600, buffer_bytes(&text));
-	buffer_fini(&text);
-	return error;
+	return error < 0 ? error : upgrade(file, ret);
 }
 
 /* Shard epochs begin above those of every earlier start, see node_init.c. */
@@ -101,14 +149,14 @@ int identity_load(const char *state, uint32_t shards, bool fixed,
 	struct buffer text = { 0 };
 	struct identity found = { 0 };
 	char *file;
-	int result;
+	int result, format;
 
 	if (asprintf(&file, "%s/" IDENTITY_FILE, state) < 0)
 		abort();
 	result = directory_read(file, FILE_MOST, &text);
 	if (result == 0) {
 		buffer_append(&text, "", 1);
-		if (!parse(buffer_bytes(&text).data, &found)) {
+		if (!parse(buffer_bytes(&text).data, &found, &format)) {
 			result = -EINVAL;
 			buffer_printf(error, "%s is damaged: restore it, the state cannot be found without it\n", file);
 			goto out;
@@ -119,6 +167,8 @@ int identity_load(const char *state, uint32_t shards, bool fixed,
 			              shards, file, found.shards);
 			goto out;
 		}
+		if (format != FORMAT)
+			result = upgrade(file, &found);
 	} else if (result == -ENOENT) {
 		result = create(file, shards, &found);
 	}
@@ -132,6 +182,38 @@ out:
 	buffer_fini(&text);
 	free(file);
 	return result;
+}
+
+int identity_adopt(const char *state, const struct identity *next, struct identity *ret, struct buffer *error)
+{
+	char *file;
+	int result;
+
+	if (asprintf(&file, "%s/" IDENTITY_FILE, state) < 0)
+		abort();
+	result = save(file, next);
+	if (result == 0)
+		*ret = *next;
+	else
+		buffer_printf(error, "%s cannot be written: %s\n", file, strerror(-result));
+	free(file);
+	return result;
+}
+
+int identity_renew(const char *state, const struct identity *former, struct buffer *error)
+{
+	struct identity next = { .shards = former->shards, .starts = former->starts }, written;
+	int result = random_bytes(next.key, sizeof(next.key));
+
+	if (result == 0)
+		result = random_bytes(next.cluster, sizeof(next.cluster));
+	while (result == 0 && next.node == 0)
+		result = random_bytes(&next.node, sizeof(next.node));
+	if (result < 0) {
+		buffer_printf(error, "there are no random numbers: %s\n", strerror(-result));
+		return result;
+	}
+	return identity_adopt(state, &next, &written, error);
 }
 
 static int make_token(const char *file, struct buffer *error)

@@ -2,7 +2,7 @@
  * it is told, and the listeners that it keeps.
  *
  * Every listener that the node binds itself is also put into the manager's descriptor
- * store, as `kept-client`, `kept-admin` and `kept-socket`. Who connects while the
+ * store, as `kept-client`, `kept-admin`, `kept-socket` and `kept-cluster`. Who connects while the
  * supervisor is being restarted, after a crash or on request, waits in the backlog of that
  * listener instead of being refused. These names are others than those of socket units, because a
  * kept listener gives way where the configured address has changed, and a unit's does not.

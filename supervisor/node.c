@@ -123,6 +123,8 @@ static void serve(struct node *n)
 	         F_TEXT("socket", n->admin_unix.address), F_TEXT("node", n->config.node.name),
 	         F_UINT("gateways", n->gateways), F_UINT("actors", n->actors),
 	         F_UINT("files", n->bundle.files), F_UINT("ms", clock_now_ms() - n->started_at));
+	if (n->cluster_listener.open)
+		log_info("other nodes may connect", F_TEXT("cluster", n->cluster_listener.address));
 	manager_update(n);
 }
 
@@ -222,6 +224,7 @@ void node_stop(struct node *n, int exit_status)
 		manager_update(n);
 		handover_stop(n);
 		listener_fini(&n->client); /* refused at once, instead of waiting in the backlog */
+		listener_fini(&n->cluster_listener);
 		advance_soon(n);
 	}
 }
@@ -252,6 +255,8 @@ void node_on_gone(struct node *n, struct child *c)
 {
 	query_on_gone(&n->queries, c->role, c->index);
 	alarm_forget(&n->alarms, c->name);
+	if (c->role == CONTROL_TUNNEL)
+		tunnel_on_gone(n);
 	if (n->phase == NODE_STOPPING) {
 		if (n->exit_status == 0 && (c->overdue || c->wait_status != 0)) {
 			log_warnx("the stop was not clean", F_TEXT("child", c->name));

@@ -1,5 +1,5 @@
 /* The whole of a running node as its supervisor sees it, and the order of its life:
- * store, then actor workers, then gateways; and back. */
+ * tunnel, store, then actor workers, then gateways; and back, but the store last. */
 #ifndef SUPERVISOR_NODE_H
 #define SUPERVISOR_NODE_H
 
@@ -16,6 +16,7 @@
 #include "supervisor/query.h"
 #include "supervisor/settings.h"
 #include "supervisor/shard_map.h"
+#include "supervisor/tunnel.h"
 
 struct admin_server;
 struct cluster;
@@ -34,6 +35,7 @@ struct node {
 	struct hash_key hash;
 	struct listener client;  /* handed to every gateway */
 	struct listener admin_unix, admin_tcp;
+	struct listener cluster_listener; /* the tunnel's; open where there is one */
 	struct manager manager;
 	char admin_token[IDENTITY_TOKEN_MAX];
 	char *programs[CONTROL_ROLE_COUNT];
@@ -45,7 +47,8 @@ struct node {
 	struct quarantine quarantine;
 	uint64_t death_causes[DEATH_CAUSE_COUNT]; /* how children ended that did not drain as asked */
 
-	struct child *children; /* store, actor workers, gateways */
+	struct tunnel tunnel;
+	struct child *children; /* store, actor workers, gateways, tunnel */
 	uint32_t child_count, actors, gateways;
 	struct query_table queries;
 	struct reload *reload;       /* under way, or NULL */

@@ -68,6 +68,8 @@ static int init_classes(struct node *n, struct buffer *error)
 static int init_programs(struct node *n, struct buffer *error)
 {
 	for (enum control_role role = CONTROL_GATEWAY; role < CONTROL_ROLE_COUNT; role++) {
+		if (role == CONTROL_TUNNEL && !tunnel_configured(n))
+			continue;
 		n->programs[role] = spawn_find(role, error);
 		if (n->programs[role] == NULL)
 			return ADMIN_INTERNAL;
@@ -105,7 +107,7 @@ static void init_children(struct node *n)
 	n->gateways = auto_count(n->config.workers.gateways, 4);
 	n->actors = auto_count(n->config.workers.actors, 2);
 	node_init_shards(n);
-	n->child_count = 1 + n->actors + n->gateways;
+	n->child_count = 1 + n->actors + n->gateways + tunnel_configured(n);
 	n->children = memory_new(n->child_count * sizeof(*n->children));
 	c = n->children;
 	child_init(c++, n, CONTROL_STORE, 0);
@@ -113,6 +115,8 @@ static void init_children(struct node *n)
 		child_init(c++, n, CONTROL_ACTOR, i);
 	for (uint32_t i = 0; i < n->gateways; i++)
 		child_init(c++, n, CONTROL_GATEWAY, i);
+	if (tunnel_configured(n))
+		child_init(c++, n, CONTROL_TUNNEL, 0);
 }
 
 int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
@@ -136,6 +140,7 @@ int node_init(struct node *n, struct ev_loop *loop, struct config *take_config,
 		return status;
 	}
 	query_table_init(&n->queries, loop);
+	tunnel_init(n);
 	status = cluster_init(n, error);
 	if (status != 0)
 		return status;
@@ -160,6 +165,7 @@ void node_fini(struct node *n)
 	for (uint32_t i = 0; i < n->child_count; i++)
 		child_fini(&n->children[i]);
 	free(n->children);
+	tunnel_fini(n);
 	query_table_fini(&n->queries);
 	attribution_fini(n);
 	shard_map_fini(&n->shards);
@@ -169,6 +175,7 @@ void node_fini(struct node *n)
 	listener_fini(&n->admin_tcp);
 	listener_fini(&n->admin_unix);
 	listener_fini(&n->client);
+	listener_fini(&n->cluster_listener);
 	explicit_bzero(n->admin_token, sizeof(n->admin_token));
 	manager_fini(&n->manager);
 	close_lock(&n->runtime_lock);

@@ -132,6 +132,26 @@ static int init_admin_tcp(struct node *n, struct buffer *error)
 	return status_of(result);
 }
 
+/* Only where the cluster has a secret: nothing unauthenticated listens. */
+static int init_cluster(struct node *n, struct buffer *error)
+{
+	static const char kept[] = "kept-cluster";
+	enum source source;
+	int result;
+
+	if (!tunnel_configured(n))
+		return 0;
+	source = take_lent(n, &n->cluster_listener, "cluster", ACTIVATION_TCP, error);
+	if (source == BIND)
+		source = take_kept(n, &n->cluster_listener, kept, n->config.cluster.listen);
+	if (source != BIND)
+		return source == DONE ? 0 : ADMIN_CONFIGURATION;
+	result = listener_tcp(&n->cluster_listener, n->config.cluster.listen, "cluster", error);
+	if (result == 0)
+		manager_keep(&n->manager, kept, &n->cluster_listener);
+	return status_of(result);
+}
+
 /* Only TCP peers need one. */
 static int init_token(struct node *n, struct buffer *error)
 {
@@ -153,14 +173,15 @@ static int init_token(struct node *n, struct buffer *error)
  * waits for nothing, so the log says so. */
 static void close_others(struct node *n)
 {
-	static const struct {
+	const struct {
 		const char *name, *why;
 	} known[] = {
 		{ "client", "there is one already; one listener takes clients" },
 		{ "admin", "there is one of its kind already" },
-		{ "cluster", "clusters are not in this version" },
+		{ "cluster", n->cluster_listener.open ? "there is one already" : "[cluster] secret_file is not set" },
 		{ "web", "the web listener is not in this version" },
 		{ "kept-client", NULL }, { "kept-admin", NULL }, { "kept-socket", NULL },
+		{ "kept-cluster", NULL },
 	};
 
 	for (uint32_t i = 0; i < n->manager.activation.count; i++) {
@@ -191,6 +212,8 @@ int node_listeners_init(struct node *n, struct buffer *error)
 		status = init_admin_unix(n, error);
 	if (status == 0)
 		status = init_admin_tcp(n, error);
+	if (status == 0)
+		status = init_cluster(n, error);
 	if (status == 0)
 		status = init_token(n, error);
 	if (status == 0)

@@ -5,8 +5,8 @@
 
 #include "supervisor/node.h"
 
-/* Makes client, admin_unix and admin_tcp with its token. A descriptor that was handed
- * over as `client` or `admin` replaces what is configured; what nobody has a use for is
+/* Makes client, admin_unix, admin_tcp with its token, and cluster where there is a secret.
+ * A descriptor that was handed over as `client`, `admin` or `cluster` replaces what is configured; what nobody has a use for is
  * closed. 0, or the exit status with sentences in error. */
 int node_listeners_init(struct node *n, struct buffer *error);
 

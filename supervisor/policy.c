@@ -176,6 +176,7 @@ enum policy_verdict policy_verdict(const struct policy *p, enum control_role rol
 		[CONTROL_STORE] = POLICY_NODE_ENDS,
 		[CONTROL_GATEWAY] = POLICY_NODE_ENDS,
 		[CONTROL_ACTOR] = POLICY_INSISTS,
+		[CONTROL_TUNNEL] = POLICY_INSISTS,
 	};
 
 	if (p->refused && !serving)

@@ -18,6 +18,7 @@ static const struct {
 	[CONTROL_GATEWAY] = { "stage-gateway", "../worker/gateway/stage-gateway" },
 	[CONTROL_ACTOR] = { "stage-actor", "../worker/actor/stage-actor" },
 	[CONTROL_STORE] = { "stage-store", "../worker/store/stage-store" },
+	[CONTROL_TUNNEL] = { "stage-tunnel", "../worker/tunnel/stage-tunnel" },
 };
 
 const char *spawn_program_name(enum control_role role)

@@ -7,7 +7,7 @@
 #include "common/buffer.h"
 #include "proto/control.h"
 
-/* `stage-gateway`, `stage-actor`, `stage-store`. */
+/* `stage-gateway`, `stage-actor`, `stage-store`, `stage-tunnel`. */
 const char *spawn_program_name(enum control_role role);
 
 /* Where the role's program is: $STAGE_LIBEXECDIR, else beside `stage` in the build

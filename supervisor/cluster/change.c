@@ -87,7 +87,7 @@ static void on_closed_to_leave(void *owner)
 	c->engine = NULL;
 	engine_wipe(path);
 	free(path);
-	if (identity_renew(c->node->config.node.state, &error) < 0)
+	if (identity_renew(c->node->config.node.state, &c->node->identity, &error) < 0)
 		log_errorx("the state directory is not fresh", F_BYTES("text", buffer_bytes(&error)));
 	buffer_fini(&error);
 	c->state = CLUSTER_LEFT;

@@ -3,6 +3,7 @@
 #include "supervisor/cluster/cluster.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -12,6 +13,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "supervisor/cluster/parts.h"
+#include "supervisor/cluster/peers.h"
 #include "supervisor/handshake.h"
 
 #define TICK 0.05         /* seconds */
@@ -408,6 +410,7 @@ int cluster_init(struct node *n, struct buffer *error)
 	TAILQ_INIT(&c->dialogues);
 	TAILQ_INIT(&c->moves);
 	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);
+	leader_reset(c);
 	n->cluster = c;
 	c->address = own_address(n);
 	if (make_page(c) < 0) {
@@ -450,6 +453,15 @@ void cluster_on_gone(struct node *n, const struct child *child)
 		return;
 	if (child->role == CONTROL_STORE)
 		move_store_gone(n->cluster);
+	cluster_soon(n->cluster);
+}
+
+void cluster_on_serves(struct node *n, const struct child *child)
+{
+	if (n->cluster == NULL)
+		return;
+	if (child->role == CONTROL_STORE)
+		move_store_serves(n->cluster);
 	cluster_soon(n->cluster);
 }
 

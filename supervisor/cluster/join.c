@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/memory.h"
 #include "supervisor/cluster/parts.h"
+#include "supervisor/store_state.h"
 
 #define REDIRECTS 8     /* from one who is not the leader to the next */
 #define AGAIN 300       /* ms until somebody who cannot say yet is asked again */

@@ -283,6 +283,18 @@ void move_store_gone(struct cluster *c)
 			m->step = RELEASING;
 }
 
+/* A store that was away when its shards' new owner had all their records keeps them still. */
+void move_store_serves(struct cluster *c)
+{
+	uint64_t self = cluster_self_id(c);
+	struct buffer drop = { 0 };
+
+	for (uint32_t i = 0; c->state == CLUSTER_MEMBER && i < c->machine.shard_count; i++)
+		if (c->machine.shards[i].owner != self && c->machine.shards[i].to != self)
+			control_list_add(&drop, i);
+	drop_records(c, &drop);
+}
+
 void move_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd)
 {
 	struct child *store = node_child(c->node, CONTROL_STORE, 0);

@@ -85,6 +85,7 @@ void admission_forget(struct dialogue *d);
 
 struct node_link {
 	struct cluster *cluster;
+	uint32_t slot, gateway;
 	bool up;
 	uint64_t retry_at;    /* ms */
 	uint32_t incarnation; /* of the link */
@@ -125,6 +126,7 @@ void move_run(struct cluster *c, uint64_t now);
 bool move_has(const struct cluster *c, uint32_t shard);
 void move_transferred(struct cluster *c, const struct control_transferred *m);
 void move_store_gone(struct cluster *c);
+void move_store_serves(struct cluster *c);
 void move_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd);
 void move_end_all(struct cluster *c);
 

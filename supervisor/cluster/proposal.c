@@ -64,7 +64,7 @@ static void on_engine(void *owner, enum engine_status status)
 		proposal_again(c);
 }
 
-static void send(struct cluster *c, struct proposal *p, uint64_t now)
+static void send_out(struct cluster *c, struct proposal *p, uint64_t now)
 {
 	if (cluster_leads(c)) {
 		p->sent_at = now;
@@ -86,7 +86,7 @@ void proposal_run(struct cluster *c, uint64_t now)
 		if (p->until <= now)
 			end(c, p, PROPOSAL_UNKNOWN, NULL);
 		else if (c->engine != NULL && (p->sent_at == 0 || (!p->once && now - p->sent_at > RESEND)))
-			send(c, p, now);
+			send_out(c, p, now);
 	}
 }
 

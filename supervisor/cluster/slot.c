@@ -126,26 +126,11 @@ void slots_fini(struct cluster *c)
 
 /* --- links ------------------------------------------------------------------------ */
 
-static struct slot *slot_of_link(struct cluster *c, const struct node_link *l, uint32_t *ret_slot, uint32_t *ret_gateway)
-{
-	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
-		struct slot *s = c->slots[i];
-
-		if (s == NULL || l < s->links || l >= s->links + CLUSTER_GATEWAYS_MAX)
-			continue;
-		*ret_slot = i;
-		*ret_gateway = (uint32_t)(l - s->links);
-		return s;
-	}
-	return NULL;
-}
-
 static void on_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
 	struct node_link *l = owner;
 	struct cluster *c = l->cluster;
-	uint32_t slot, gateway;
-	struct slot *s = slot_of_link(c, l, &slot, &gateway);
+	struct slot *s = c->slots[l->slot];
 
 	l->dial = 0;
 	l->retry_at = clock_now_ms() + REDIAL;
@@ -158,17 +143,20 @@ static void on_dialed(void *owner, const struct control_dialed *result, int take
 		return;
 	}
 	l->incarnation = ++c->last_link;
-	l->up = give(node_child(c->node, CONTROL_GATEWAY, gateway), CONTROL_NODE(slot), l->incarnation, false, take_fd);
+	l->up = give(node_child(c->node, CONTROL_GATEWAY, l->gateway), CONTROL_NODE(l->slot), l->incarnation, false, take_fd);
 }
 
-static void dial(struct cluster *c, struct slot *s, uint32_t gateway)
+static void dial(struct cluster *c, uint32_t slot, uint32_t gateway)
 {
+	struct slot *s = c->slots[slot];
 	const struct machine_member *m = machine_member(&c->machine, s->id);
 	struct node_link *l = &s->links[gateway];
 	struct buffer argument = { 0 };
 
 	buffer_printf(&argument, "%u", gateway);
 	l->cluster = c;
+	l->slot = slot;
+	l->gateway = gateway;
 	l->dial = tunnel_dial(c->node, CLUSTER_DATA, bytes_of(m->address), buffer_bytes(&argument), on_dialed, l);
 	buffer_fini(&argument);
 }
@@ -183,7 +171,7 @@ void slots_run(struct cluster *c, uint64_t now)
 
 			if (!s->links[g].up && s->links[g].dial == 0 && now >= s->links[g].retry_at &&
 			    gateway->policy.state == POLICY_READY && machine_member(&c->machine, s->id) != NULL)
-				dial(c, s, g);
+				dial(c, i, g);
 		}
 	}
 }

@@ -82,7 +82,7 @@ def names_without_a_use_are_closed_and_logged(home):
         service.launch(others + [("client", client), ("client", second)])
         assert service.ready() == client.getsockname()[1]
         log = service.log()
-        for name, why in (("cluster", "clusters are not in this version"),
+        for name, why in (("cluster", "[cluster] secret_file is not set"),
                           ("web", "the web listener is not in this version"),
                           ("oracle", "nobody knows the name"),
                           ("client", "there is one already; one listener takes clients")):

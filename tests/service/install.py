@@ -9,7 +9,7 @@ BUILD = os.path.abspath(os.environ.get("STAGE_BUILD", "build-san"))
 
 # What has to be there, below the prefix; and where systemd looks, below the root.
 OURS = ("bin/stage", "bin/stagectl", "libexec/stage/stage-gateway", "libexec/stage/stage-actor",
-        "libexec/stage/stage-store", "etc/stage/stage.ini", "share/stage/actors/players.lua",
+        "libexec/stage/stage-store", "libexec/stage/stage-tunnel", "etc/stage/stage.ini", "share/stage/actors/players.lua",
         "share/doc/stage/README.md")
 UNITS = ("stage.service", "stage-client.socket", "stage-admin.socket")
 

@@ -50,6 +50,32 @@ def who_connects_during_a_restart_waits_and_is_served(home):
         assert service.stop() == 0
 
 
+def other_nodes_find_it_again_after_a_crash(home):
+    secret = os.path.join(home, "secret")
+    with open(secret, "w", encoding="ascii") as file:
+        os.fchmod(file.fileno(), 0o600)
+        file.write("a secret of sixteen bytes and more\n")
+    with Service(home, {"cluster.secret_file": secret, "cluster.listen": "127.0.0.1:0"}) as service:
+        service.launch()
+        service.ready()
+        address = service.listeners()["cluster"]
+        assert service.stored() == ["kept-client", "kept-cluster", "kept-socket"]
+        service.crash()
+        early = socket.create_connection(address.rsplit(":", 1))
+        early.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        service.launch()
+        service.ready()
+        assert service.listeners()["cluster"] == address
+        assert early.recv(100)[:1] in (b"\x15", b"")  # a TLS alert, or the end
+        service.crash()
+        service.settings["cluster.secret_file"] = ""
+        service.launch()
+        service.ready()
+        assert "cluster" not in service.listeners()
+        assert service.stored() == ["kept-client", "kept-socket"] and _refuses(int(address.rsplit(":", 1)[1]))
+        assert service.stop() == 0
+
+
 def a_node_that_gives_up_keeps_them_for_its_next_start(home):
     with Service(home, {"workers.restart_intensity": "0"}) as service:
         service.launch()

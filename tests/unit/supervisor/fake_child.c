@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "common/channel.h"
-#include "proto/control.h"
+#include "proto/control_tunnel.h"
 #include "proto/ipc.h"
 #include "proto/msgpack.h"
 
@@ -24,7 +24,7 @@ static struct {
 	enum control_role role;
 	uint32_t index, incarnation, epoch;
 	char name[32];
-	bool shards, classes, listener, ready;
+	bool shards, classes, identity, listener, ready;
 	uint32_t class_serial;
 	int peers[PEERS_MAX];
 	uint32_t peer_count;
@@ -76,7 +76,8 @@ static void on_hello(struct bytes message)
 	self.role = m.role;
 	self.index = m.index;
 	self.incarnation = m.incarnation;
-	snprintf(self.name, sizeof(self.name), m.role == CONTROL_STORE ? "%s" : "%s/%u", control_role_name(m.role), m.index);
+	snprintf(self.name, sizeof(self.name), m.role == CONTROL_STORE || m.role == CONTROL_TUNNEL ? "%s" : "%s/%u",
+	         control_role_name(m.role), m.index);
 	r = msgpack_read(m.settings);
 	for (uint32_t n = msgpack_read_map(&r); n > 0; n--) {
 		named = named || bytes_equal(msgpack_read_str(&r), BYTES_LITERAL("workers.hang_timeout"));
@@ -231,9 +232,18 @@ static void on_query(struct bytes message)
 	buffer_fini(&rows);
 }
 
+static void on_identity(struct bytes message)
+{
+	struct control_identity m;
+
+	if (!control_decode_identity(message, &m) || m.cluster.len != CLUSTER_ID_SIZE || m.node == 0 || m.address.len == 0)
+		refuse(70, "this is no IDENTITY");
+	self.identity = true;
+}
+
 static void become_ready(void)
 {
-	bool ready = self.shards && (self.role != CONTROL_ACTOR || (self.classes && self.peer_count > 0)) &&
+	bool ready = (self.role == CONTROL_TUNNEL ? self.identity && self.listener : self.shards) && (self.role != CONTROL_ACTOR || (self.classes && self.peer_count > 0)) &&
 	             (self.role != CONTROL_GATEWAY || self.listener);
 
 	if (ready && !self.ready)
@@ -248,6 +258,7 @@ static void on_message(struct bytes message, int fd)
 	case CONTROL_SHARDS: on_shards(message); break;
 	case CONTROL_PEER: on_peer(message, fd); break;
 	case CONTROL_CLASSES: on_classes(message, fd); break;
+	case CONTROL_IDENTITY: on_identity(message); break;
 	case CONTROL_LISTENER: self.listener = true; break;
 	case CONTROL_SCOREBOARD: close(fd); break;
 	case CONTROL_QUARANTINE: break;

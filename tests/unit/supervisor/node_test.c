@@ -245,6 +245,27 @@ static void a_gateway_that_keeps_dying_stays_down_but_not_the_last_one(void **st
 	assert_int_equal(node_wait(&s), 70);
 }
 
+static void where_there_is_a_secret_there_is_a_tunnel(void **state)
+{
+	static const char settings[] = "[cluster]\nsecret_file = /x\nlisten = 127.0.0.1:0\n"
+		ONE_BY_ONE "restart_intensity = 0\nrestart_period = 300ms\n";
+	struct node_server s;
+
+	node_start(&s, *state, settings, NULL);
+	node_await(&s, "child ready child=tunnel");
+	node_await(&s, "child ready child=store");
+	node_await(&s, "other nodes may connect cluster=127.0.0.1:");
+	assert_non_null(strstr(node_ask(&s, "status fmt=json\n"), "\"cluster\":\"127.0.0.1:"));
+	die(&s, "tunnel", 0);
+	node_await(&s, "alarm raised child=tunnel alarm=worker-down");
+	node_await(&s, "child will be restarted child=tunnel delay_ms=5000");
+	assert_non_null(strstr(node_ask(&s, "check alive\n"), "ok\n")); /* clients live on */
+	assert_int_equal(node_end(&s), 0);
+	node_start(&s, *state, settings, "refuse:tunnel");
+	node_await(&s, "stage cannot start child=tunnel");
+	assert_int_equal(node_wait(&s), 74);
+}
+
 static void a_refusal_at_start_ends_the_node_with_its_status(void **state)
 {
 	struct node_server s;
@@ -449,6 +470,7 @@ int main(void)
 		TEST(the_last_actor_worker_is_tried_for_ever),
 		TEST(who_is_tried_for_ever_is_trusted_after_a_whole_period),
 		TEST(a_gateway_that_keeps_dying_stays_down_but_not_the_last_one),
+		TEST(where_there_is_a_secret_there_is_a_tunnel),
 		TEST(a_refusal_at_start_ends_the_node_with_its_status),
 		TEST(a_broken_class_at_start_is_told_with_its_line),
 		TEST(who_does_not_drain_is_killed_by_the_second_signal),

@@ -339,6 +339,10 @@ static void what_follows_depends_on_role_and_siblings(void **state)
 		{ CONTROL_GATEWAY, 1, true, false, POLICY_STAYS_DOWN },
 		{ CONTROL_GATEWAY, 3, false, false, POLICY_STAYS_DOWN },
 		{ CONTROL_GATEWAY, 3, false, true, POLICY_NODE_ENDS },
+		{ CONTROL_TUNNEL, 0, true, false, POLICY_INSISTS },
+		{ CONTROL_TUNNEL, 0, true, true, POLICY_INSISTS },
+		{ CONTROL_TUNNEL, 0, false, false, POLICY_NODE_ENDS },
+		{ CONTROL_TUNNEL, 0, false, true, POLICY_NODE_ENDS }, /* its secret cannot be read */
 		{ CONTROL_ACTOR, 0, true, false, POLICY_INSISTS },
 		{ CONTROL_ACTOR, 0, true, true, POLICY_INSISTS },
 		{ CONTROL_ACTOR, 0, false, false, POLICY_NODE_ENDS },

@@ -16,6 +16,8 @@
 #include "supervisor/identity.h"
 #include "supervisor/listener.h"
 
+#define HEX32 "00112233445566778899aabbccddeeff"
+
 static mode_t mode_of(const char *path)
 {
 	struct stat st;
@@ -67,9 +69,29 @@ static void shards_and_key_are_made_once(void **state)
 	assert_int_equal(second.shards, 64);
 	assert_int_equal(second.starts, 2);
 	assert_memory_equal(first.key, second.key, sizeof(first.key));
+	assert_memory_equal(first.cluster, second.cluster, sizeof(first.cluster));
+	assert_true(first.node != 0 && first.node == second.node);
 	assert_int_equal(identity_load(*state, 64, true, &second, &error), 0);
 	assert_int_equal(identity_load(*state, 128, true, &second, &error), -EINVAL);
 	assert_int_equal(second.starts, 3); /* untouched */
+	buffer_fini(&error);
+}
+
+static void an_identity_of_an_earlier_version_gets_what_it_lacks(void **state)
+{
+	static const unsigned char none[16];
+	struct identity first = { 0 }, second = { 0 };
+	struct buffer error = { 0 };
+
+	scratch_write(*state, "cluster", "stage-cluster 1\nshards 77\nkey " HEX32 HEX32 "\n");
+	assert_int_equal(identity_load(*state, 64, false, &first, &error), 0);
+	assert_true(first.shards == 77 && first.key[0] == 0x00 && first.key[15] == 0xff);
+	assert_true(first.node != 0 && memcmp(first.cluster, none, sizeof(none)) != 0);
+	assert_int_equal(mode_of(scratch_path(*state, "cluster")), 0600);
+	assert_int_equal(identity_load(*state, 64, false, &second, &error), 0);
+	assert_true(second.shards == 77 && second.node == first.node);
+	assert_memory_equal(first.key, second.key, sizeof(first.key));
+	assert_memory_equal(first.cluster, second.cluster, sizeof(first.cluster));
 	buffer_fini(&error);
 }
 
@@ -79,6 +101,10 @@ static void a_damaged_identity_is_never_replaced(void **state)
 		"", "stage-cluster 1\nshards 64\n", "stage-cluster 1\nshards 0\nkey 00\n",
 		"stage-cluster 1\nshards 64\nkey 00112233445566778899aabbccddeeff00112233445566778899aabbccddee\n",
 		"stage-cluster 1\nshards 64\nkey zz112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
+		"stage-cluster 2\nshards 64\nkey " HEX32 HEX32 "\n",
+		"stage-cluster 2\nshards 64\nkey " HEX32 HEX32 "\nid " HEX32 "\nnode 0000000000000000\n",
+		"stage-cluster 2\nshards 64\nkey " HEX32 HEX32 "\nid " HEX32 "\nnode 00112233445566\n",
+		"stage-cluster 3\nshards 64\nkey " HEX32 HEX32 "\nid " HEX32 "\nnode 0011223344556677\n",
 		"stage-cluster 1\nshards 99999\nkey 00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff\n",
 	};
 	struct buffer error = { 0 };
@@ -153,6 +179,7 @@ int main(void)
 		TEST(directories_are_made_for_owner_and_group),
 		TEST(a_directory_has_one_server),
 		TEST(shards_and_key_are_made_once),
+		TEST(an_identity_of_an_earlier_version_gets_what_it_lacks),
 		TEST(a_damaged_identity_is_never_replaced),
 		TEST(the_token_is_made_once_and_the_owners_alone),
 		TEST(a_dead_servers_socket_is_replaced_a_living_ones_is_not),
