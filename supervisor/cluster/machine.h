@@ -90,6 +90,7 @@ bool machine_state_follows(enum machine_state from, enum machine_state to);
 
 /* NULL where there is none. */
 const struct machine_member *machine_member(const struct machine *m, uint64_t id);
+int machine_index(const struct machine *m, uint64_t id); /* in members; -1: none */
 const struct machine_member *machine_member_named(const struct machine *m, struct bytes name);
 
 /* up, draining or leaving. */
@@ -102,6 +103,9 @@ uint32_t machine_shares(const struct machine *m, uint64_t id);   /* shards that 
 uint32_t machine_incoming(const struct machine *m, uint64_t id); /* that move to it */
 uint32_t machine_outgoing(const struct machine *m, uint64_t id); /* that move away from it */
 uint32_t machine_moving(const struct machine *m);                /* that move at all */
+
+/* How many shards each member will own when all moves have ended, one number per member. */
+void machine_future(const struct machine *m, uint32_t *ret);
 
 /* How many shards each member should own, one number per member: even by weight among
  * those that are up, largest remainder first, ties towards who has more. Shards of a dead
