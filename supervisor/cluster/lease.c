@@ -29,6 +29,7 @@ bool lease_applied(struct lease *l, uint64_t incarnation, uint64_t renewal)
 		return false;
 	until = l->outstanding[slot].sent + l->ttl;
 	l->outstanding[slot].renewal = 0;
+	l->begun = true;
 	if (until <= l->until)
 		return false;
 	l->until = until;
@@ -43,6 +44,11 @@ bool lease_valid(const struct lease *l, uint64_t now)
 uint64_t lease_until(const struct lease *l)
 {
 	return l->until;
+}
+
+bool lease_begun(const struct lease *l)
+{
+	return l->begun;
 }
 
 uint64_t lease_next_renewal(const struct lease *l, uint64_t now)
