@@ -34,6 +34,7 @@ void machine_fini(struct machine *m)
 		return;
 	free(m->shards);
 	free(m->members);
+	free(m->removed);
 	*m = (struct machine){ 0 };
 }
 
@@ -65,6 +66,14 @@ const struct machine_member *machine_member_named(const struct machine *m, struc
 		if (bytes_equal(bytes_of(m->members[i].name), name))
 			return &m->members[i];
 	return NULL;
+}
+
+bool machine_was_removed(const struct machine *m, uint64_t id)
+{
+	for (uint32_t i = 0; i < m->removed_count; i++)
+		if (m->removed[i] == id)
+			return true;
+	return false;
 }
 
 bool machine_alive(const struct machine_member *member)

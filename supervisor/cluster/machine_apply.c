@@ -134,6 +134,8 @@ static void add(struct machine *m, struct machine_command *c, struct machine_res
 		unchanged(ret);
 	else if (member)
 		refuse(ret, "a member with this id is another node");
+	else if (machine_was_removed(m, c->id))
+		refuse(ret, "this member was removed");
 	else if (machine_member_named(m, c->node.name))
 		refuse(ret, "a member has this name");
 	else if (address_taken(m, c->node.address, c->id))
@@ -288,6 +290,15 @@ static const char *needed(const struct machine *m, const struct machine_member *
 	return somebody ? NULL : "no member is up that could own its shards";
 }
 
+/* A late ADD must not bring it back, nor may its process, with what it thinks that it owns. */
+static void bury(struct machine *m, uint64_t id)
+{
+	if (m->removed_count == MACHINE_REMOVED_MAX)
+		memmove(m->removed, m->removed + 1, --m->removed_count * sizeof(*m->removed));
+	m->removed = memory_grow(m->removed, m->removed_count + 1, sizeof(*m->removed));
+	m->removed[m->removed_count++] = id;
+}
+
 static void remove_member(struct machine *m, struct machine_command *c, struct machine_result *ret)
 {
 	int at = machine_index(m, c->id);
@@ -304,6 +315,7 @@ static void remove_member(struct machine *m, struct machine_command *c, struct m
 	}
 	machine_take(m, c->id);
 	machine_assign(m);
+	bury(m, c->id);
 	m->member_count--;
 	memmove(&m->members[at], &m->members[at + 1], (m->member_count - (uint32_t)at) * sizeof(*m->members));
 	done(ret);

@@ -14,6 +14,8 @@ static const char *member_alone(const struct machine *m, const struct machine_me
 
 	if (fault)
 		return fault;
+	if (machine_was_removed(m, member->id))
+		return "it was removed";
 	if (member->state >= MACHINE_STATE_COUNT || member->wish >= MACHINE_STATE_COUNT)
 		return "a state that is none";
 	if (member->wish == MACHINE_JOINING || member->wish == MACHINE_DOWN)
@@ -79,11 +81,13 @@ static const char *shard_fault(const struct machine *m, const struct machine_sha
 static const char *whole_fault(const struct machine *m)
 {
 	if (m->shard_count == 0)
-		return m->member_count > 0 || m->applied > 0 ? "a state that nobody founded" : NULL;
+		return m->member_count > 0 || m->removed_count > 0 || m->applied > 0 ? "a state that nobody founded" : NULL;
 	if (m->shard_count > CONTROL_SHARDS_MAX)
 		return "too many shards";
 	if (m->member_count == 0 || m->member_count > MACHINE_MEMBERS_MAX)
 		return "no members, or too many";
+	if (m->removed_count > MACHINE_REMOVED_MAX)
+		return "too many former members";
 	if (m->applied == 0 || m->applied > INT64_MAX)
 		return "a count of changes that is none";
 	return NULL;

@@ -7,7 +7,7 @@
 #include "supervisor/cluster/machine_command.h"
 
 #define SNAPSHOT_FORMAT 1
-#define SNAPSHOT_FIELDS 7
+#define SNAPSHOT_FIELDS 8
 #define MEMBER_FIELDS   11
 #define SHARD_FIELDS    4
 
@@ -45,6 +45,9 @@ void machine_snapshot(const struct machine *m, struct buffer *out)
 	msgpack_write_array(out, m->member_count);
 	for (uint32_t i = 0; i < m->member_count; i++)
 		write_member(out, &m->members[i]);
+	msgpack_write_array(out, m->removed_count);
+	for (uint32_t i = 0; i < m->removed_count; i++)
+		msgpack_write_uint(out, m->removed[i]);
 	msgpack_write_array(out, m->shard_count);
 	for (uint32_t i = 0; i < m->shard_count; i++) {
 		msgpack_write_array(out, SHARD_FIELDS);
@@ -143,6 +146,10 @@ static void read_whole(struct msgpack_reader *r, struct machine *m)
 	m->members = memory_new(m->member_count * sizeof(*m->members));
 	for (uint32_t i = 0; i < m->member_count && !r->bad; i++)
 		read_member(r, &m->members[i]);
+	m->removed_count = read_count(r, MACHINE_REMOVED_MAX);
+	m->removed = memory_new(m->removed_count * sizeof(*m->removed));
+	for (uint32_t i = 0; i < m->removed_count && !r->bad; i++)
+		m->removed[i] = msgpack_read_uint(r);
 	m->shard_count = read_count(r, CONTROL_SHARDS_MAX);
 	m->shards = memory_new(m->shard_count * sizeof(*m->shards));
 	for (uint32_t i = 0; i < m->shard_count && !r->bad; i++)

@@ -96,10 +96,8 @@ static void live(struct world *w, struct world_node *n)
 	while (!n->cut && entries-- > 0 && n->applied < w->length)
 		world_apply(w, n);
 	if (n->machine.shard_count > 0 && !machine_member(&n->machine, n->id)) {
-		bool left = lease_begun(&n->lease);
-
-		if (left) /* it was one: another node may now be set up in its place */
-			n->id = 0;
+		if (machine_was_removed(&n->machine, n->id))
+			n->id = 0; /* another node may now be set up in its place */
 		join(w, n);
 		return;
 	}
@@ -191,7 +189,7 @@ static void operate(struct world *w, struct world_node *n)
 
 static void befall(struct world *w, struct world_node *n)
 {
-	switch (world_random(w, 6)) {
+	switch (world_random(w, 9)) {
 	case 0:
 		n->resumes = w->now + world_random(w, 2 * WORLD_TTL * WORLD_MS);
 		break;
@@ -206,10 +204,11 @@ static void befall(struct world *w, struct world_node *n)
 		w->restarts++;
 		break;
 	case 4:
-		operate(w, n);
+	case 5:
+		elect(w, n);
 		break;
 	default:
-		elect(w, n);
+		operate(w, n);
 	}
 }
 
@@ -239,9 +238,9 @@ void world_step(struct world *w)
 
 	w->now += world_random(w, 40 * WORLD_MS);
 	deliver(w);
-	if (!w->calm && world_random(w, 100) == 0)
+	if (!w->calm && world_random(w, 40) == 0)
 		befall(w, n);
-	else if (world_random(w, 200) == 0)
+	else if (world_random(w, 80) == 0)
 		mend(w, n);
 	if (world_awake(w, n) && n->machine.shard_count + w->length > 0) {
 		live(w, n);
