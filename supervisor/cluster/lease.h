@@ -14,6 +14,7 @@ struct lease {
 	uint64_t renewal; /* the last one sent */
 	uint64_t sent;    /* when */
 	uint64_t until;   /* 0: not held */
+	bool begun;
 	struct {
 		uint64_t renewal, sent;
 	} outstanding[LEASE_OUTSTANDING]; /* a ring by renewal; 0: none */
@@ -31,6 +32,11 @@ bool lease_applied(struct lease *l, uint64_t incarnation, uint64_t renewal);
 
 bool lease_valid(const struct lease *l, uint64_t now);
 uint64_t lease_until(const struct lease *l);
+
+/* A renewal of this process has been applied here at least once: this machine knows all
+ * that its former self did. Before that a node acts for nothing, not even for shards that
+ * lie in a store of its own (where no lease bounds it afterwards). */
+bool lease_begun(const struct lease *l);
 
 /* When the next renewal is due: TTL/5 after the last, at once (<= now) after none. */
 uint64_t lease_next_renewal(const struct lease *l, uint64_t now);

@@ -14,6 +14,7 @@
 #define MACHINE_NAME_MAX     64
 #define MACHINE_ADDRESS_MAX  261 /* host of 255, a colon, port */
 #define MACHINE_WEIGHT_MAX   65535
+#define MACHINE_REMOVED_MAX  1024 /* former members remembered; the oldest are forgotten */
 #define MACHINE_NOBODY       0   /* no member has this id */
 
 enum machine_state {
@@ -53,6 +54,8 @@ struct machine {
 	uint32_t shard_count, member_count; /* no shards: not founded */
 	struct machine_shard *shards;
 	struct machine_member *members; /* in order of id */
+	uint64_t *removed; /* ids that never come back, in order of their removal */
+	uint32_t removed_count;
 };
 
 enum machine_code {
@@ -90,6 +93,8 @@ bool machine_state_follows(enum machine_state from, enum machine_state to);
 
 /* NULL where there is none. */
 const struct machine_member *machine_member(const struct machine *m, uint64_t id);
+bool machine_was_removed(const struct machine *m, uint64_t id);
+int machine_index(const struct machine *m, uint64_t id); /* in members; -1: none */
 const struct machine_member *machine_member_named(const struct machine *m, struct bytes name);
 
 /* up, draining or leaving. */
@@ -102,6 +107,9 @@ uint32_t machine_shares(const struct machine *m, uint64_t id);   /* shards that 
 uint32_t machine_incoming(const struct machine *m, uint64_t id); /* that move to it */
 uint32_t machine_outgoing(const struct machine *m, uint64_t id); /* that move away from it */
 uint32_t machine_moving(const struct machine *m);                /* that move at all */
+
+/* How many shards each member will own when all moves have ended, one number per member. */
+void machine_future(const struct machine *m, uint32_t *ret);
 
 /* How many shards each member should own, one number per member: even by weight among
  * those that are up, largest remainder first, ties towards who has more. Shards of a dead

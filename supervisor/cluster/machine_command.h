@@ -59,7 +59,7 @@ void machine_encode_moved(struct buffer *out, uint64_t owner, const struct machi
 void machine_encode_cancel(struct buffer *out, const uint32_t *shards, uint32_t count);
 void machine_encode_remove(struct buffer *out, uint64_t id, bool lost);
 
-/* --- for machine.c: a command as read --- */
+/* --- for the machine itself: a command as read --- */
 
 struct machine_command {
 	uint8_t number;
@@ -70,6 +70,11 @@ struct machine_command {
 	struct bytes list; /* checked msgpack of MOVE, MOVED and CANCEL */
 	uint32_t count;
 };
+
+/* NULL, or what is wrong with what a member says about itself. */
+const char *machine_node_fault(const struct machine_node *node);
+/* Nothing is left, or fewer than 8 zeros. */
+bool machine_padding(const char *at, const char *end);
 
 /* NULL, or why it cannot be read. The bytes are borrowed. */
 const char *machine_decode(struct bytes bytes, struct machine_command *ret);
