@@ -35,7 +35,7 @@ static int start(struct raft_uv_transport *t, raft_id id, const char *address)
 
 static int listen_for(struct raft_uv_transport *t, raft_uv_accept_cb on_accept)
 {
-	struct engine *e = t->data;
+	struct engine *e = t->impl; /* libraft takes t->data for itself */
 
 	e->on_accept = on_accept;
 	return 0;
@@ -44,7 +44,7 @@ static int listen_for(struct raft_uv_transport *t, raft_uv_accept_cb on_accept)
 static int connect_to(struct raft_uv_transport *t, struct raft_uv_connect *request, raft_id id, const char *address,
                       raft_uv_connect_cb on_connect)
 {
-	struct engine *e = t->data;
+	struct engine *e = t->impl; /* libraft takes t->data for itself */
 	struct engine_dial *d = memory_new(sizeof(*d));
 
 	request->cb = on_connect;
@@ -91,7 +91,7 @@ void engine_accept(struct engine *e, uint64_t id, const char *address, int take_
 
 static void stop(struct raft_uv_transport *t, raft_uv_transport_close_cb on_close)
 {
-	struct engine *e = t->data;
+	struct engine *e = t->impl; /* libraft takes t->data for itself */
 	struct engine_dial *d;
 
 	e->on_accept = NULL;
@@ -110,6 +110,6 @@ void engine_transport_init(struct engine *e)
 {
 	TAILQ_INIT(&e->dials);
 	e->transport = (struct raft_uv_transport){
-		.version = 1, .data = e, .init = start, .listen = listen_for, .connect = connect_to, .close = stop,
+		.version = 1, .impl = e, .init = start, .listen = listen_for, .connect = connect_to, .close = stop,
 	};
 }

@@ -125,14 +125,21 @@ static void on_changed(void *owner, enum engine_status status)
 	c->roles_at = clock_now_ms() + (status == ENGINE_DONE ? 0 : PLAN_EVERY);
 }
 
+/* One that is joining needs the log before it can say that it lives. */
+static bool seems_alive(const struct cluster *c, uint64_t id)
+{
+	const struct machine_member *m = machine_member(&c->machine, id);
+
+	return id == cluster_self_id(c) || (m != NULL && (machine_alive(m) || m->state == MACHINE_JOINING));
+}
+
 static uint32_t servers_of(struct cluster *c, struct plan_server *ret)
 {
 	struct engine_server servers[MACHINE_MEMBERS_MAX];
 	uint32_t count = engine_configuration(c->engine, servers, MACHINE_MEMBERS_MAX);
 
 	for (uint32_t i = 0; i < count; i++)
-		ret[i] = (struct plan_server){ servers[i].id, (enum plan_role)servers[i].role,
-		                               servers[i].id == cluster_self_id(c) || machine_is_alive(&c->machine, servers[i].id) };
+		ret[i] = (struct plan_server){ servers[i].id, (enum plan_role)servers[i].role, seems_alive(c, servers[i].id) };
 	return count;
 }
 
