@@ -74,7 +74,7 @@ unsigned ipc_type(struct bytes body)
 
 /* --- requests and replies --- */
 
-enum { FLAG_CONDITIONAL = 1, FLAG_RESUME = 2, FLAG_BULK = 4, FLAG_VERSIONED = 1, FLAG_RESUMED = 2 };
+enum { FLAG_CONDITIONAL = 1, FLAG_RESUME = 2, FLAG_BULK = 4, FLAG_FORWARDED = 8, FLAG_VERSIONED = 1, FLAG_RESUMED = 2 };
 
 /* The fields of fixed position travel as one bin of their bytes, in the order of this
  * machine: both ends are processes of one node. */
@@ -123,7 +123,7 @@ void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
 	const struct request_head head = {
 		.rid = m->rid, .shard = m->shard, .epoch = m->epoch, .verb = (uint8_t)m->verb,
 		.flags = (uint8_t)((m->conditional ? FLAG_CONDITIONAL : 0) | (m->resume ? FLAG_RESUME : 0) |
-		                   (m->bulk ? FLAG_BULK : 0)),
+		                   (m->bulk ? FLAG_BULK : 0) | (m->forwarded ? FLAG_FORWARDED : 0)),
 		.deadline = m->deadline, .if_version = pack(m->if_version), .base = pack(m->base),
 	};
 
@@ -147,7 +147,7 @@ bool ipc_decode_request(struct bytes body, struct ipc_request *ret)
 	m = (struct ipc_request){
 		.rid = head.rid, .shard = head.shard, .epoch = head.epoch, .verb = (enum ipc_verb)head.verb,
 		.conditional = head.flags & FLAG_CONDITIONAL, .resume = head.flags & FLAG_RESUME,
-		.bulk = head.flags & FLAG_BULK,
+		.bulk = head.flags & FLAG_BULK, .forwarded = head.flags & FLAG_FORWARDED,
 		.deadline = head.deadline, .if_version = unpack(head.if_version), .base = unpack(head.base),
 	};
 	m.address = msgpack_read_str(&r);

@@ -49,6 +49,7 @@ struct ipc_request {
 	struct bytes address;
 	struct bytes caller;   /* the sending actor's address, or `` for a client session */
 	struct bytes chain;    /* msgpack array of the waiting actors' addresses, outermost first; empty: none */
+	bool forwarded;        /* TELL: has been sent on by a node that was not the owner any more */
 	bool bulk;             /* of a client that asks for much at once: others' go first */
 	bool conditional;      /* if_version holds */
 	struct version if_version;

@@ -126,14 +126,14 @@ static bool link_children(struct child *a, struct child *b)
 
 void handshake_greet(struct node *n, struct child *c)
 {
-	bool whole = true;
+	bool whole;
 
 	send_hello(n, c);
+	whole = cluster_greet(n, c);
 	if (c->role == CONTROL_ACTOR)
-		whole = attribution_greet(n, c) && send_classes(n, c);
+		whole = attribution_greet(n, c) && send_classes(n, c) && whole;
 	if (c->role != CONTROL_TUNNEL)
 		send_shards(n, c);
-	whole = cluster_greet(n, c) && whole;
 	for (uint32_t i = 0; i < n->child_count; i++) {
 		struct child *peer = &n->children[i];
 		if (linked[c->role][peer->role] && child_reachable(peer))

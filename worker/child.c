@@ -206,6 +206,47 @@ static bool on_dial(struct child *child, struct bytes message, int fd)
 	return true;
 }
 
+static bool on_node(struct child *child, struct bytes message, int fd)
+{
+	struct control_node m;
+
+	(void)fd;
+	if (!control_decode_node(message, &m) || child->handlers->on_node == NULL)
+		return false;
+	child->handlers->on_node(child, &m);
+	return true;
+}
+
+static bool on_lease(struct child *child, struct bytes message, int fd)
+{
+	(void)message;
+	if (fd < 0 || child->handlers->on_lease == NULL)
+		return false;
+	child->handlers->on_lease(child, fd);
+	return true;
+}
+
+static bool on_transfer(struct child *child, struct bytes message, int fd)
+{
+	struct control_transfer m;
+
+	if (fd < 0 || !control_decode_transfer(message, &m) || child->handlers->on_transfer == NULL)
+		return false;
+	child->handlers->on_transfer(child, &m, fd);
+	return true;
+}
+
+static bool on_drop(struct child *child, struct bytes message, int fd)
+{
+	struct bytes shards;
+
+	(void)fd;
+	if (!control_decode_drop(message, &shards) || child->handlers->on_drop == NULL)
+		return false;
+	child->handlers->on_drop(child, shards);
+	return true;
+}
+
 /* What a supervisor says to a child; takes_fd: the handler owns the descriptor once it
  * returns true. */
 static const struct {
@@ -218,6 +259,8 @@ static const struct {
 	[CONTROL_DRAIN] = { on_drain, false },      [CONTROL_QUERY] = { on_query, false },
 	[CONTROL_SCOREBOARD] = { on_scoreboard, true }, [CONTROL_QUARANTINE] = { on_quarantine, false },
 	[CONTROL_IDENTITY] = { on_identity, false }, [CONTROL_DIAL] = { on_dial, false },
+	[CONTROL_NODE_STATE] = { on_node, false },  [CONTROL_LEASE] = { on_lease, true },
+	[CONTROL_TRANSFER] = { on_transfer, true }, [CONTROL_DROP] = { on_drop, false },
 };
 
 static void on_message(struct channel *channel, struct bytes message, int take_fd)
@@ -331,6 +374,22 @@ void child_alarm(struct child *child, bool raised, const char *name, const char 
 	struct buffer message = { 0 };
 
 	control_encode_alarm(&message, &(struct control_alarm){ raised, bytes_of(name), bytes_of(text) });
+	send_encoded(child, &message);
+}
+
+void child_peer_lost(struct child *child, uint32_t index, uint32_t incarnation)
+{
+	struct buffer message = { 0 };
+
+	control_encode_peer_lost(&message, &(struct control_peer_lost){ index, incarnation });
+	send_encoded(child, &message);
+}
+
+void child_transferred(struct child *child, const struct control_transferred *m)
+{
+	struct buffer message = { 0 };
+
+	control_encode_transferred(&message, m);
 	send_encoded(child, &message);
 }
 

@@ -6,6 +6,7 @@
 #include "common/channel.h"
 #include "common/config.h"
 #include "common/hash.h"
+#include "proto/control_cluster.h"
 #include "proto/control_tunnel.h"
 
 struct child;
@@ -24,6 +25,10 @@ struct child_handlers {
 	void (*on_quarantine)(struct child *child, const struct control_quarantine *m);
 	void (*on_query)(struct child *child, const struct control_query *m);
 	void (*on_drain)(struct child *child);
+	void (*on_node)(struct child *child, const struct control_node *m);
+	void (*on_lease)(struct child *child, int take_fd);
+	void (*on_transfer)(struct child *child, const struct control_transfer *m, int take_fd);
+	void (*on_drop)(struct child *child, struct bytes shards);
 	void (*on_identity)(struct child *child, const struct control_identity *m);
 	void (*on_dial)(struct child *child, const struct control_dial *m);
 };
@@ -60,6 +65,9 @@ void child_rows(struct child *child, const struct control_rows *rows);
 /* Of shards that the map `serial` has taken away nothing is left here. */
 void child_released(struct child *child, uint64_t serial, const uint16_t *shards, uint32_t count);
 void child_alarm(struct child *child, bool raised, const char *name, const char *text);
+/* A link to another node, by its PEER, has ended. */
+void child_peer_lost(struct child *child, uint32_t index, uint32_t incarnation);
+void child_transferred(struct child *child, const struct control_transferred *m);
 /* take_fd is consumed, -1: none. */
 void child_dialed(struct child *child, const struct control_dialed *m, int take_fd);
 void child_arrived(struct child *child, const struct control_arrived *m, int take_fd);

@@ -43,7 +43,7 @@ bool cluster_closed(const struct node *n);
 
 /* --- what children report --------------------------------------------------------- */
 
-/* What a fresh child of the role must know; after its SHARDS. */
+/* What a fresh child of the role must know; after its HELLO. */
 bool cluster_greet(struct node *n, struct child *c);
 void cluster_on_gone(struct node *n, const struct child *c);
 void cluster_on_serves(struct node *n, const struct child *c);

@@ -104,7 +104,7 @@ static bool is_held(const struct worker *w, const struct ipc_request *request, c
 
 static bool takes_shard(struct worker *w, uint16_t peer, const struct ipc_request *request)
 {
-	if (request->shard >= w->shard_count || w->shards[request->shard].epoch != request->epoch)
+	if (request->shard >= w->shard_count || w->shards[request->shard].epoch != request->epoch || worker_lease_over(w))
 		return false;
 	return worker_owns(w, request->shard) || release_admits(w, peer, request);
 }

@@ -251,6 +251,17 @@ static void on_scoreboard(struct child *c, int take_fd)
 		log_error("crashes cannot be attributed", -error);
 }
 
+static void on_lease(struct child *c, int take_fd)
+{
+	void *memory = mmap(NULL, sizeof(*worker.lease), PROT_READ, MAP_SHARED, take_fd, 0);
+
+	close(take_fd);
+	if (memory == MAP_FAILED)
+		child_fail(c, EX_OSERR, "the node's lease cannot be read");
+	else
+		worker.lease = memory;
+}
+
 static void on_quarantine(struct child *c, const struct control_quarantine *m)
 {
 	(void)c;
@@ -356,7 +367,7 @@ static void on_drain(struct child *c)
 static const struct child_handlers handlers = {
 	.on_hello = on_hello,     .on_shards = on_shards, .on_peer = on_peer,
 	.on_classes = on_classes, .on_query = on_query,   .on_drain = on_drain,
-	.on_scoreboard = on_scoreboard, .on_quarantine = on_quarantine,
+	.on_scoreboard = on_scoreboard, .on_quarantine = on_quarantine, .on_lease = on_lease,
 };
 
 int main(void)

@@ -100,6 +100,13 @@ uint32_t worker_shard(const struct worker *w, struct bytes address)
 	return (uint32_t)(hash_bytes(&w->hash_key, address) % w->shard_count);
 }
 
+bool worker_lease_over(const struct worker *w)
+{
+	uint64_t until = w->lease ? atomic_load_explicit(&w->lease->until_ns, memory_order_relaxed) : UINT64_MAX;
+
+	return until != UINT64_MAX && clock_boot_ns() >= until;
+}
+
 bool worker_owns(const struct worker *w, uint32_t shard)
 {
 	return shard < w->shard_count && w->shards[shard].worker == w->index;

@@ -10,7 +10,7 @@
 #include "common/link.h"
 #include "common/hash.h"
 #include "common/map.h"
-#include "proto/control.h"
+#include "proto/control_cluster.h"
 #include "proto/scoreboard.h"
 #include "worker/actor/actor.h"
 #include "worker/actor/catalog.h"
@@ -85,6 +85,7 @@ struct worker {
 	uint32_t next_alarm;
 	struct quarantine quarantine;
 	struct scoreboard *board;   /* NULL: nobody reads it */
+	const struct control_lease *lease; /* NULL: none bounds this node */
 	struct release release;
 	struct acquire acquire;
 	struct timer housekeeping;
@@ -111,6 +112,9 @@ void worker_fini(struct worker *w);
 /* The shard of an address, by the cluster's key. */
 uint32_t worker_shard(const struct worker *w, struct bytes address);
 bool worker_owns(const struct worker *w, uint32_t shard);
+/* The node's lease is over: another one may own its shards by now. Reads the clock, so that
+ * a message that was taken after a pause finds it. */
+bool worker_lease_over(const struct worker *w);
 /* It owns the shard, or has not finished to let it go: its actors' messages stay within. */
 bool worker_keeps(const struct worker *w, uint32_t shard);
 

@@ -98,22 +98,14 @@ void connection_unwatch(struct session *s, const struct client_request *q)
 	answer_ok(s, q->id, nothing);
 }
 
-/* What its worker has not got yet ends here; what it has is given up there, and its own
- * answer says how. A request that has been answered meanwhile is no mistake. */
+/* A request that has been answered meanwhile is no mistake. */
 void connection_cancel(struct session *s, const struct client_request *q)
 {
 	struct pending *p = pending_find(s, q->target);
 
 	answer_ok(s, q->id, nothing);
-	if (p == NULL)
-		return;
-	if (p->place != PENDING_SENT) {
-		reply_failed(p, ERROR_CANCELLED);
-		return;
-	}
-	p->cancelled = true;
-	ipc_encode_cancel(link_begin(p->worker->link), p->request.rid);
-	link_end(p->worker->link);
+	if (p)
+		reply_cancel(p);
 }
 
 void connection_bye(struct session *s, const struct client_request *q)

@@ -11,17 +11,31 @@
 #include "worker/gateway/room.h"
 #include "worker/gateway/session.h"
 
-#define GATEWAY_WORKERS_MAX 256 /* bits of subject.relays */
+#define GATEWAY_ASKERS_MAX 256  /* links by which gateways of other nodes ask here */
+#define GATEWAY_ASKER(i) (CONTROL_WORKERS_MAX + 256 + (i))
+#define GATEWAY_PEERS_MAX GATEWAY_ASKER(GATEWAY_ASKERS_MAX)
 #define GATEWAY_READ 16384      /* bytes read from a client at once, into one shared buffer */
 
 struct pending;
 TAILQ_HEAD(pending_list, pending);
+TAILQ_HEAD(peer_list, peer);
 
-/* An actor worker as this gateway sees it. */
-struct worker_link {
-	struct gateway *gateway;
+enum peer_kind {
+	PEER_WORKER, /* an actor worker of this node: owns shards, and asks for its actors */
+	PEER_NODE,   /* another node, as an owner of shards */
+	PEER_ASKER,  /* a gateway of another node, which asks here */
+	PEER_KIND_COUNT
+};
+
+/* Who is at the other end of a link. */
+struct peer {
+	TAILQ_ENTRY(peer) used_next;
+	enum peer_kind kind;
+	bool used;                 /* in the list of those that are */
+	bool up;                   /* NODE: its lease holds */
+	char name[64];             /* NODE: for people */
 	struct link *link;         /* NULL: away at present */
-	uint32_t index, incarnation;
+	uint32_t index, incarnation; /* index: in gateway.peers, the shard map's number of an owner */
 	int next_fd;               /* its successor's link, not begun yet; -1: none */
 	uint32_t next_incarnation;
 	struct pending_list sent;  /* unanswered, in the order sent */
@@ -35,15 +49,17 @@ struct worker_link {
 struct gateway_counters {
 	uint64_t requests[CLIENT_VERB_COUNT];
 	uint64_t errors[ERROR_COUNT];
-	uint64_t bytes_in, bytes_out, accepted, refused, events, crashed, retried, clogged;
+	uint64_t bytes_in, bytes_out, accepted, refused, events, crashed, lost, retried, clogged, dropped_tells;
 };
 
 struct gateway {
 	struct child child;
 	struct ev_loop *loop;
 	const struct config *config;
-	struct worker_link workers[GATEWAY_WORKERS_MAX];
+	struct peer peers[GATEWAY_PEERS_MAX]; /* workers, nodes by CONTROL_NODE(), askers by GATEWAY_ASKER() */
+	struct peer_list used;
 	uint32_t worker_count;
+	struct buffer early;          /* requests of askers that this gateway's map is too old for */
 	struct pending_list homeless; /* their shard has no owner, or is between two */
 	uint32_t *stale;              /* by shard: unanswered requests of former epochs */
 	bool unsettled;               /* some of the homeless need not wait any more */

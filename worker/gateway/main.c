@@ -19,7 +19,7 @@
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
-#include "worker/gateway/worker_link.h"
+#include "worker/gateway/peer.h"
 
 #define HOUSEKEEPING_MS 250
 
@@ -68,7 +68,7 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int eve
 	again |= session_reap_all(&gateway);
 	route_settle();
 	relay_answer_syncs();
-	again |= worker_link_flush_all();
+	again |= peer_flush_all();
 	arm_clock(again);
 	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))
 		child_exit(&gateway.child, EX_OK);
@@ -87,10 +87,11 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	gateway.worker_count = m->actors;
 	gateway.session_limit = (c->config.client.sessions + m->gateways - 1) / (m->gateways ? m->gateways : 1);
 	room_init(&gateway, m->gateways);
-	if (m->actors > GATEWAY_WORKERS_MAX)
+	if (m->actors > CONTROL_WORKERS_MAX) {
 		child_fail(c, EX_SOFTWARE, "more actor workers than a gateway can serve");
-	for (uint32_t i = 0; i < GATEWAY_WORKERS_MAX; i++)
-		worker_link_init(&gateway.workers[i], i);
+		return;
+	}
+	peer_init_all(m->actors);
 	timer_set(&gateway.timers, &gateway.housekeeping, clock_now_ms() + HOUSEKEEPING_MS, on_housekeeping);
 }
 
@@ -102,11 +103,21 @@ static void on_shards(struct child *c, const struct control_shard *former)
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)
 {
+	struct peer *owner = m->role == CONTROL_ACTOR || m->role == CONTROL_GATEWAY ? peer_owner(m->index) : NULL;
+
 	(void)c;
-	if (m->role == CONTROL_ACTOR && m->index < gateway.worker_count)
-		worker_link_connect(&gateway.workers[m->index], m->incarnation, take_fd);
+	if (m->role == CONTROL_GATEWAY && m->incoming)
+		peer_ask(m->incarnation, take_fd);
+	else if (owner != NULL)
+		peer_connect(owner, m->incarnation, take_fd);
 	else
 		close(take_fd);
+}
+
+static void on_node(struct child *c, const struct control_node *m)
+{
+	(void)c;
+	peer_node(m);
 }
 
 static void on_listener(struct child *c, int take_fd)
@@ -135,6 +146,7 @@ static void on_drain(struct child *c)
 static const struct child_handlers handlers = {
 	.on_hello = on_hello,       .on_shards = on_shards, .on_peer = on_peer,
 	.on_listener = on_listener, .on_query = on_query,   .on_drain = on_drain,
+	.on_node = on_node,
 };
 
 /* --- life --- */
@@ -166,8 +178,8 @@ static void fini(void)
 	for (uint32_t i = 1; i < gateway.pending_capacity; i++)
 		if (pending_by_rid(i))
 			pending_free(pending_by_rid(i));
-	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		worker_link_fini(&gateway.workers[i]);
+	peer_fini_all();
+	buffer_fini(&gateway.early);
 	free(gateway.stale);
 	free(gateway.pendings);
 	free(gateway.read_buffer);

@@ -5,11 +5,11 @@
 #include "common/timer.h"
 #include "worker/gateway/session.h"
 
-struct worker_link;
+struct peer;
 
 enum pending_kind {
 	PENDING_CLIENT,  /* a session's request */
-	PENDING_RELAY,   /* an actor's, of another worker */
+	PENDING_RELAY,   /* an actor's of another worker, or what another node asks */
 	PENDING_TELL,    /* the same, without a reply: it lives until the kernel has it */
 	PENDING_REWATCH, /* this gateway's own, to take up a watch at a new owner */
 };
@@ -27,7 +27,7 @@ struct pending {
 	TAILQ_ENTRY(pending) of_session;
 	enum pending_kind kind;
 	enum pending_place place;
-	struct worker_link *worker;  /* SENT, HELD: where */
+	struct peer *peer;  /* SENT, HELD: where */
 	struct ipc_request request;  /* rid is this gateway's: the slot in the table */
 	uint64_t order;              /* among those that wait: as they came; 0: before all */
 	uint64_t sent_end;           /* SENT: it is the worker's once its link has sent so much */
@@ -44,8 +44,9 @@ struct pending {
 	uint64_t id_print;           /* of the ID: most others differ in it */
 	size_t id_length;
 	char id[CLIENT_ID_MAX];
-	/* RELAY: who asked */
-	uint32_t relay_worker, relay_incarnation, relay_rid;
+	/* RELAY, TELL: who asked */
+	bool of_asker; /* a gateway of another node */
+	uint32_t relay_peer, relay_incarnation, relay_rid;
 };
 
 /* Bytes that one takes here. */

@@ -1,16 +1,26 @@
-/* Relaying: what an actor asks of an actor of another worker, routed like a client's. */
+/* Relaying: what an actor asks of an actor of another worker, and what gateways of other
+ * nodes ask of this one, routed like a client's. */
 #ifndef WORKER_GATEWAY_RELAY_H
 #define WORKER_GATEWAY_RELAY_H
 
 #include "worker/gateway/pending.h"
 
-bool relay_request(struct worker_link *from, struct bytes body);
+bool relay_request(struct peer *from, struct bytes body);
+/* The same from another node. Its map may be older than this gateway's, then it hears so
+ * (ERROR_MOVED); where it is newer the request waits for this one's. */
+bool relay_ask(struct peer *from, struct bytes body);
+bool relay_cancel(struct peer *from, struct bytes body);
+/* There is a new map for those that wait for one. */
+void relay_take_early(void);
+/* A message without an answer that has gone astray between nodes. */
+void relay_drop(struct pending *take_pending);
+
 /* It asks to hear when all that its actors have sent has gone on. */
-bool relay_sync(struct worker_link *from, struct bytes body);
+bool relay_sync(struct peer *from, struct bytes body);
 /* Answers those for whom that is so; before the loop sleeps. */
 void relay_answer_syncs(void);
 
-bool relay_unwatch(struct worker_link *from, struct bytes body);
+bool relay_unwatch(struct peer *from, struct bytes body);
 
 /* Hands the answer back under the asker's rid; to nobody where it has died since. */
 void relay_answer(struct pending *p, const struct ipc_reply *reply);

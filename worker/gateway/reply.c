@@ -7,7 +7,7 @@
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
-#include "worker/gateway/worker_link.h"
+#include "worker/gateway/peer.h"
 
 static void send_line(const struct pending *p, const struct ipc_reply *reply)
 {
@@ -71,7 +71,18 @@ void reply_failed(struct pending *take_pending, enum error_code code)
 		watch_ask_later(take_pending);
 }
 
-static bool on_reply(struct worker_link *worker, struct bytes body)
+void reply_cancel(struct pending *p)
+{
+	if (p->place != PENDING_SENT) {
+		reply_failed(p, ERROR_CANCELLED);
+		return;
+	}
+	p->cancelled = true;
+	ipc_encode_cancel(link_begin(p->peer->link), p->request.rid);
+	link_end(p->peer->link);
+}
+
+static bool on_reply(struct peer *peer, struct bytes body)
 {
 	struct ipc_reply reply;
 	struct pending *p;
@@ -79,8 +90,8 @@ static bool on_reply(struct worker_link *worker, struct bytes body)
 	if (!ipc_decode_reply(body, &reply))
 		return false;
 	p = pending_by_rid(reply.rid);
-	if (p == NULL || p->place != PENDING_SENT || p->worker != worker)
-		return true; /* no worker was asked this */
+	if (p == NULL || p->place != PENDING_SENT || p->peer != peer)
+		return true; /* nobody there was asked this */
 	if (reply.code == ERROR_MOVED && p->cancelled)
 		reply.code = ERROR_CANCELLED;
 	if (reply.code == ERROR_MOVED && (p->session || p->kind != PENDING_CLIENT))
@@ -92,37 +103,39 @@ static bool on_reply(struct worker_link *worker, struct bytes body)
 	return true;
 }
 
-static bool on_event(struct worker_link *worker, struct bytes body)
+static bool on_event(struct peer *peer, struct bytes body)
 {
 	struct ipc_event event;
 
-	(void)worker;
+	(void)peer;
 	if (!ipc_decode_event(body, &event))
 		return false;
 	watch_event(&event, body);
 	return true;
 }
 
-/* What an actor worker sends a gateway. */
+/* What each kind of peer may send a gateway: owners of shards answer, workers and askers ask. */
 static const struct {
-	bool (*handle)(struct worker_link *worker, struct bytes body);
+	bool (*by[PEER_KIND_COUNT])(struct peer *peer, struct bytes body);
 } frames[] = {
-	[IPC_REPLY] = { on_reply },
-	[IPC_EVENT] = { on_event },
-	[IPC_REQUEST] = { relay_request },
-	[IPC_UNWATCH] = { relay_unwatch },
-	[IPC_SYNC] = { relay_sync },
-	[IPC_BYE] = { worker_link_bye },
+	[IPC_REPLY] = { { [PEER_WORKER] = on_reply, [PEER_NODE] = on_reply } },
+	[IPC_EVENT] = { { [PEER_WORKER] = on_event, [PEER_NODE] = on_event } },
+	[IPC_REQUEST] = { { [PEER_WORKER] = relay_request, [PEER_ASKER] = relay_ask } },
+	[IPC_UNWATCH] = { { [PEER_WORKER] = relay_unwatch, [PEER_ASKER] = relay_unwatch } },
+	[IPC_CANCEL] = { { [PEER_ASKER] = relay_cancel } },
+	[IPC_SYNC] = { { [PEER_WORKER] = relay_sync } },
+	[IPC_BYE] = { { [PEER_WORKER] = peer_bye } },
 };
 
 void reply_frame(struct link *link, struct bytes body)
 {
-	struct worker_link *worker = link->owner;
+	struct peer *peer = link->owner;
 	unsigned type = ipc_type(body);
 
-	if (type < sizeof(frames) / sizeof(frames[0]) && frames[type].handle && frames[type].handle(worker, body))
+	if (type < sizeof(frames) / sizeof(frames[0]) && frames[type].by[peer->kind] &&
+	    frames[type].by[peer->kind](peer, body))
 		return;
-	log_errorx("an actor worker sent a frame that is not understood", F_UINT("worker", worker->index),
+	log_errorx("a frame is not understood", F_UINT("peer", peer->index), F_TEXT("name", peer->name),
 	           F_UINT("type", type));
 	link_close(link);
 }

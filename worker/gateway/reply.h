@@ -8,7 +8,11 @@
 /* A link's on_frame. */
 void reply_frame(struct link *link, struct bytes body);
 
-/* Ends a request without its worker: for the deadline, a crash. */
+/* Gives a request up: what its owner has not got yet ends here; what it has is given up
+ * there, and its own answer says how. */
+void reply_cancel(struct pending *p);
+
+/* Ends a request without its owner: for the deadline, a crash. */
 void reply_failed(struct pending *take_pending, enum error_code code);
 
 #endif

@@ -38,14 +38,14 @@ static void on_backstop(struct timer *timer)
 	reply_failed(p, ERROR_TIMEOUT);
 }
 
-static void on_deadline(struct timer *timer)
+void request_on_deadline(struct timer *timer)
 {
 	struct pending *p = (struct pending *)((char *)timer - offsetof(struct pending, deadline));
 
 	if (p->place == PENDING_SENT)
 		timer_set(&gateway.timers, timer, timer->at + BACKSTOP_MS, on_backstop);
 	else
-		reply_failed(p, ERROR_EXPIRED);
+		reply_failed(p, route_late(p));
 }
 
 static uint64_t deadline_of(const struct client_request *q)
@@ -104,7 +104,7 @@ void request_send(struct session *s, const struct client_request *q, const struc
 	p->quiet = q->quiet;
 	p->watch = take_watch;
 	pending_attach(p, s, q->id);
-	timer_set(&gateway.timers, &p->deadline, request->deadline, on_deadline);
+	timer_set(&gateway.timers, &p->deadline, request->deadline, request_on_deadline);
 	route_send(p);
 }
 

@@ -12,6 +12,9 @@ void request_call(struct session *s, const struct client_request *q);
  * deadline is reckoned, the members are written. */
 bool request_begin(struct session *s, const struct client_request *q, struct ipc_request *ret);
 
+/* A request's deadline is over: it is answered, or its owner is given a little longer. */
+void request_on_deadline(struct timer *timer);
+
 /* Sends it for the session; watch is taken (NULL but for watch). */
 void request_send(struct session *s, const struct client_request *q, const struct ipc_request *request,
                   struct watch *take_watch);

@@ -2,6 +2,9 @@
 #include "worker/gateway/route.h"
 
 #include "common/memory.h"
+#include "worker/gateway/peer.h"
+#include "worker/gateway/relay.h"
+#include "worker/gateway/reply.h"
 #include "worker/gateway/watch.h"
 
 /* The owner may learn of its shard after us: ask it again so soon. */
@@ -20,9 +23,9 @@ static struct pending_list *list_of(const struct pending *p)
 {
 	switch (p->place) {
 	case PENDING_SENT:
-		return p->kind == PENDING_TELL ? &p->worker->told : &p->worker->sent;
+		return p->kind == PENDING_TELL ? &p->peer->told : &p->peer->sent;
 	case PENDING_HELD:
-		return &p->worker->held;
+		return &p->peer->held;
 	case PENDING_HOMELESS:
 		return &gateway.homeless;
 	case PENDING_NOWHERE:
@@ -36,13 +39,13 @@ static bool waits(const struct pending *p)
 	return p->place == PENDING_HELD || p->place == PENDING_HOMELESS;
 }
 
-static void put(struct pending *p, enum pending_place place, struct worker_link *worker)
+static void put(struct pending *p, enum pending_place place, struct peer *peer)
 {
 	struct pending_list *list;
 	struct pending *before;
 
 	p->place = place;
-	p->worker = worker;
+	p->peer = peer;
 	list = list_of(p);
 	if (!waits(p)) {
 		TAILQ_INSERT_TAIL(list, p, place_next);
@@ -79,13 +82,30 @@ void route_take_out(struct pending *p)
 
 /* --- sending --- */
 
-static void transmit(struct worker_link *worker, struct pending *p)
+/* Clocks of two nodes differ: between them a deadline is the time that is left. */
+static uint64_t time_left(uint64_t deadline)
 {
-	ipc_encode_request(link_begin(worker->link), &p->request);
-	link_end(worker->link);
-	p->sent_end = worker->link->sent_bytes + buffer_length(&worker->link->out);
-	put(p, PENDING_SENT, worker);
-	if (p->session && link_full(worker->link))
+	if (deadline == 0)
+		return 0;
+	return deadline > gateway.now_ms ? deadline - gateway.now_ms : 1;
+}
+
+static void encode(struct peer *peer, const struct pending *p)
+{
+	struct ipc_request request = p->request;
+
+	if (peer->kind == PEER_NODE)
+		request.deadline = time_left(request.deadline);
+	ipc_encode_request(link_begin(peer->link), &request);
+	link_end(peer->link);
+}
+
+static void transmit(struct peer *peer, struct pending *p)
+{
+	encode(peer, p);
+	p->sent_end = peer->link->sent_bytes + buffer_length(&peer->link->out);
+	put(p, PENDING_SENT, peer);
+	if (p->session && link_full(peer->link))
 		session_pause(p->session);
 }
 
@@ -98,24 +118,45 @@ static uint32_t owner_of(struct control_shard owner, const struct pending *p)
 	return owner.worker == CONTROL_NO_WORKER && of_a_turn ? owner.leaving : owner.worker;
 }
 
+/* Another node's requests are for this node alone: it has a map of its own. Messages without
+ * an answer cannot be handed back and go on, once. */
+static bool is_elsewhere(const struct pending *p, uint32_t to)
+{
+	return p->of_asker && CONTROL_IS_NODE(to) && (p->kind != PENDING_TELL || p->request.forwarded);
+}
+
+static void turn_away(struct pending *p)
+{
+	if (p->kind == PENDING_TELL)
+		relay_drop(p);
+	else
+		reply_failed(p, ERROR_MOVED);
+}
+
 static void send_to_owner(struct pending *p, bool first)
 {
 	uint32_t shard = route_shard(p->request.address);
 	struct control_shard owner = gateway.child.shards[shard];
 	uint32_t to = owner_of(owner, p);
-	struct worker_link *worker;
+	struct peer *peer = peer_owner(to);
 
 	p->request.shard = shard;
 	p->request.epoch = owner.epoch;
-	if (to >= gateway.worker_count || gateway.stale[shard] > 0 || gateway.unsettled) {
+	if (is_elsewhere(p, to)) {
+		turn_away(p);
+		return;
+	}
+	if (peer == NULL || gateway.stale[shard] > 0 || gateway.unsettled) {
 		put(p, PENDING_HOMELESS, NULL);
 		return;
 	}
-	worker = &gateway.workers[to];
-	if (worker->link == NULL || (!first && !TAILQ_EMPTY(&worker->held)))
-		put(p, PENDING_HELD, worker);
+	p->request.forwarded = p->of_asker && peer->kind == PEER_NODE;
+	if (peer->link == NULL && !peer->up && p->kind != PENDING_REWATCH)
+		reply_failed(p, ERROR_UNREACHABLE);
+	else if (peer->link == NULL || (!first && !TAILQ_EMPTY(&peer->held)))
+		put(p, PENDING_HELD, peer);
 	else
-		transmit(worker, p);
+		transmit(peer, p);
 }
 
 void route_send(struct pending *p)
@@ -159,7 +200,8 @@ void route_rescue(struct pending *p)
 void route_unwatch(struct bytes address, uint32_t shard)
 {
 	struct control_shard owner = gateway.child.shards[shard];
-	struct link *link = owner.worker < gateway.worker_count ? gateway.workers[owner.worker].link : NULL;
+	const struct peer *peer = peer_owner(owner.worker);
+	struct link *link = peer != NULL ? peer->link : NULL;
 
 	if (link == NULL)
 		return; /* it forgets its watchers as it ends */
@@ -195,22 +237,23 @@ static void send_all(struct pending_list *list)
 	}
 }
 
-void route_send_held(struct worker_link *worker)
+void route_send_held(struct peer *peer)
 {
 	struct pending_list list = TAILQ_HEAD_INITIALIZER(list);
 
-	merge(&list, &worker->held);
+	merge(&list, &peer->held);
 	send_all(&list);
 }
 
 /* Counts what is unanswered by former owners. */
 static void find_stale(void)
 {
+	struct peer *peer;
 	struct pending *p;
 
 	memset(gateway.stale, 0, gateway.child.shard_count * sizeof(*gateway.stale));
-	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		TAILQ_FOREACH (p, &gateway.workers[i].sent, place_next)
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		TAILQ_FOREACH (p, &peer->sent, place_next)
 			gateway.stale[p->request.shard] += is_stale(p);
 }
 
@@ -223,19 +266,21 @@ void route_mark(struct link *link)
 void route_map_changed(void)
 {
 	struct pending_list list = TAILQ_HEAD_INITIALIZER(list);
+	struct peer *peer;
 
 	if (gateway.stale == NULL)
 		gateway.stale = memory_new(gateway.child.shard_count * sizeof(*gateway.stale));
-	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		if (gateway.workers[i].link)
-			route_mark(gateway.workers[i].link);
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		if (peer->link && peer->kind == PEER_WORKER)
+			route_mark(peer->link);
 	find_stale();
 	gateway.unsettled = false;
-	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		merge(&list, &gateway.workers[i].held);
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		merge(&list, &peer->held);
 	merge(&list, &gateway.homeless);
 	watch_take_up();
 	send_all(&list);
+	relay_take_early();
 }
 
 void route_settle(void)
@@ -249,10 +294,18 @@ void route_settle(void)
 	send_all(&list);
 }
 
+enum error_code route_late(const struct pending *p)
+{
+	const struct control_shard *owner = &gateway.child.shards[p->request.shard];
+	bool far = p->place == PENDING_HELD ? p->peer->kind == PEER_NODE : CONTROL_IS_NODE(owner->worker);
+
+	return far ? ERROR_UNREACHABLE : ERROR_EXPIRED;
+}
+
 bool route_is_clogged(struct bytes address)
 {
-	uint16_t owner = gateway.child.shards[route_shard(address)].worker;
-	const struct link *link = owner < gateway.worker_count ? gateway.workers[owner].link : NULL;
+	const struct peer *owner = peer_owner(gateway.child.shards[route_shard(address)].worker);
+	const struct link *link = owner != NULL ? owner->link : NULL;
 
 	return gateway.waiting_bytes > CLOGGED || (link && buffer_length(&link->out) > CLOGGED);
 }
@@ -260,10 +313,11 @@ bool route_is_clogged(struct bytes address)
 uint64_t route_held(void)
 {
 	uint64_t n = 0;
+	struct peer *peer;
 	struct pending *p;
 
-	for (uint32_t i = 0; i < gateway.worker_count; i++)
-		TAILQ_FOREACH (p, &gateway.workers[i].held, place_next)
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		TAILQ_FOREACH (p, &peer->held, place_next)
 			n++;
 	TAILQ_FOREACH (p, &gateway.homeless, place_next)
 		n++;

@@ -1,5 +1,5 @@
-/* Routing: from an address to the link of the worker that owns its shard, or to a queue
- * until there is one.
+/* Routing: from an address to the link of the worker or node that owns its shard, or to a
+ * queue until there is one.
  *
  * Requests for one actor reach it in the order they came. A shard that moves keeps this
  * promise: while requests routed by its former epoch are unanswered (the former owner may
@@ -30,7 +30,7 @@ void route_rescue(struct pending *p);
 void route_unwatch(struct bytes address, uint32_t shard);
 
 /* A worker is there: what is held for it is sent. */
-void route_send_held(struct worker_link *worker);
+void route_send_held(struct peer *peer);
 
 /* Says on a link that what follows on it is routed by the present map or a later one. */
 void route_mark(struct link *link);
@@ -40,6 +40,9 @@ void route_map_changed(void);
 
 /* Sends what no longer has to wait; before the loop sleeps. */
 void route_settle(void);
+
+/* Its deadline is over before it was handed to anybody: the code that says why. */
+enum error_code route_late(const struct pending *p);
 
 /* Whether so much waits for a worker or its link that actors' requests are refused. */
 bool route_is_clogged(struct bytes address);

@@ -55,19 +55,19 @@ bool subject_unused(const struct subject *s)
 	return TAILQ_EMPTY(&s->watches) && s->asking == 0;
 }
 
-void subject_set_relay(struct subject *s, uint32_t worker, bool on)
+void subject_set_relay(struct subject *s, uint32_t bit, bool on)
 {
-	uint64_t bit = UINT64_C(1) << (worker & 63);
+	uint64_t mask = UINT64_C(1) << (bit & 63);
 
 	if (on)
-		s->relays[worker / 64] |= bit;
+		s->relays[bit / 64] |= mask;
 	else
-		s->relays[worker / 64] &= ~bit;
+		s->relays[bit / 64] &= ~mask;
 }
 
-bool subject_has_relay(const struct subject *s, uint32_t worker)
+bool subject_has_relay(const struct subject *s, uint32_t bit)
 {
-	return s->relays[worker / 64] >> (worker & 63) & 1;
+	return s->relays[bit / 64] >> (bit & 63) & 1;
 }
 
 static struct member *find(struct subject *s, struct bytes name)

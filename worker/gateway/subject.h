@@ -48,7 +48,7 @@ struct subject {
 	struct member *list;
 	size_t count;
 	struct watch_list watches;
-	uint64_t relays[4];   /* bit i: actor worker i watches through this gateway */
+	uint64_t relays[8];   /* bits of peers that watch through this gateway (peer.h) */
 	unsigned asking;      /* watch requests under way */
 };
 
@@ -58,8 +58,8 @@ void subject_free(struct subject *s);
 /* Nobody watches and nobody is about to. */
 bool subject_unused(const struct subject *s);
 
-void subject_set_relay(struct subject *s, uint32_t worker, bool on);
-bool subject_has_relay(const struct subject *s, uint32_t worker);
+void subject_set_relay(struct subject *s, uint32_t bit, bool on);
+bool subject_has_relay(const struct subject *s, uint32_t bit);
 
 /* Takes members that a version changed (msgpack map of name to value) and removed (array
  * of names, or empty) in. */

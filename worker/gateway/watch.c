@@ -9,6 +9,7 @@
 #include "proto/msgpack.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/line.h"
+#include "worker/gateway/peer.h"
 #include "worker/gateway/request.h"
 #include "worker/gateway/route.h"
 
@@ -258,13 +259,13 @@ static void end_with(struct watch *w, enum error_code code)
 
 static void forward(const struct subject *s, struct bytes body)
 {
-	for (uint32_t i = 0; i < gateway.worker_count; i++) {
-		struct link *link = gateway.workers[i].link;
+	struct peer *peer;
 
-		if (link == NULL || !subject_has_relay(s, i))
+	TAILQ_FOREACH (peer, &gateway.used, used_next) {
+		if (peer->link == NULL || peer->kind == PEER_NODE || !subject_has_relay(s, peer_bit(peer)))
 			continue;
-		buffer_append_bytes(link_begin(link), body);
-		link_end(link);
+		buffer_append_bytes(link_begin(peer->link), body);
+		link_end(peer->link);
 	}
 }
 
@@ -371,14 +372,27 @@ void watch_take_up(void)
 	}
 }
 
-void watch_forget_relays(uint32_t worker)
+void watch_lost(uint32_t owner)
+{
+	size_t at = 0;
+	void *subject;
+
+	while (map_next(&gateway.subjects, &at, NULL, &subject)) {
+		struct subject *s = subject;
+
+		if (gateway.child.shards[s->shard].worker == owner)
+			s->epoch = 0;
+	}
+}
+
+void watch_forget_relays(const struct peer *peer)
 {
 	size_t at = 0;
 	void *subject;
 
 	while (map_next(&gateway.subjects, &at, NULL, &subject))
-		if (subject_has_relay(subject, worker)) {
-			subject_set_relay(subject, worker, false);
+		if (subject_has_relay(subject, peer_bit(peer))) {
+			subject_set_relay(subject, peer_bit(peer), false);
 			watch_release_subject(subject);
 		}
 }

@@ -34,8 +34,11 @@ bool watch_taken_up(struct pending *p, const struct ipc_reply *reply);
 /* Asks again in a while; the request goes where nobody needs it any more. */
 void watch_ask_later(struct pending *take_pending);
 
-/* The worker watches nothing through here any more. */
-void watch_forget_relays(uint32_t worker);
+/* The peer watches nothing through here any more. */
+void watch_forget_relays(const struct peer *peer);
+
+/* The link to a node is lost: what it owns is taken up again as soon as it is back. */
+void watch_lost(uint32_t owner);
 
 /* The subject of an address, made if need be; released when nobody uses it any more. */
 struct subject *watch_subject(struct bytes address);
