@@ -3,8 +3,7 @@
  * descriptor. The supervisor speaks first.
  *
  * Life of a child:  HELLO -> (settings) SCOREBOARD? QUARANTINE* CLASSES? SHARDS PEER*
- * IDENTITY? LISTENER? -> READY
- * -> PING/PONG, SHARDS/RELEASED, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
+ * IDENTITY? LISTENER? -> READY -> PING/PONG, SHARDS/RELEASED, PEER, QUERY/ROWS … -> DRAIN -> exit 0.
  * A child whose channel closes exits: it never outlives its supervisor. */
 #ifndef PROTO_CONTROL_H
 #define PROTO_CONTROL_H

@@ -1,6 +1,7 @@
 /* Owns the dials under way and who hears of arrivals. */
 #include "supervisor/tunnel.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -76,6 +77,17 @@ static void fail_soon(struct node *n)
 	ev_feed_event(n->loop, &n->tunnel.failer, EV_CUSTOM);
 }
 
+/* Why it need not even be asked; NULL: it may. */
+static const char *obstacle(const struct child *c, struct bytes address, struct bytes argument)
+{
+	if (c == NULL)
+		return "there is no tunnel: [cluster] secret_file is not set";
+	if (address.len > CLUSTER_ADDRESS_MAX)
+		return "this is no address of a node: it is too long";
+	assert(argument.len <= CLUSTER_ARGUMENT_MAX);
+	return child_reachable(c) ? NULL : "the tunnel is not running";
+}
+
 uint64_t tunnel_dial(struct node *n, enum cluster_kind kind, struct bytes address, struct bytes argument,
                      tunnel_dialed *on_dialed, void *owner)
 {
@@ -86,8 +98,8 @@ uint64_t tunnel_dial(struct node *n, enum cluster_kind kind, struct bytes addres
 
 	*d = (struct tunnel_dial){ n->tunnel.dials, m.tag, on_dialed, owner, NULL };
 	n->tunnel.dials = d;
-	if (c == NULL || !child_reachable(c)) {
-		d->failed = c == NULL ? "there is no tunnel: [cluster] secret_file is not set" : "the tunnel is not running";
+	d->failed = obstacle(c, address, argument);
+	if (d->failed != NULL) {
 		fail_soon(n);
 		return m.tag;
 	}

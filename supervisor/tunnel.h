@@ -37,10 +37,10 @@ void tunnel_fini(struct node *n);
 /* A secret is configured, so that this node has a tunnel. */
 bool tunnel_configured(const struct node *n);
 
-/* Dials `host`, `host:port` or `[v6]:port`; both texts are borrowed for the call and within
- * CLUSTER_ADDRESS_MAX and CLUSTER_ARGUMENT_MAX. The tunnel answers within some 5 s; where
- * it is not there, or ends meanwhile, that is CONTROL_DIAL_UNREACHABLE. Returns the dial's
- * number, never 0. */
+/* Dials `host`, `host:port` or `[v6]:port`. Both texts are borrowed for the call; argument
+ * is within CLUSTER_ARGUMENT_MAX. The tunnel answers within some 5 s; where it is not
+ * there, or ends meanwhile, that is CONTROL_DIAL_UNREACHABLE. Returns the dial's number,
+ * never 0. */
 uint64_t tunnel_dial(struct node *n, enum cluster_kind kind, struct bytes address, struct bytes argument,
                      tunnel_dialed *on_dialed, void *owner);
 /* Nobody is called any more; what comes of it is closed. A number that is over is fine. */

@@ -239,6 +239,17 @@ static void without_a_tunnel_nothing_is_reachable(void **state)
 	w->node.child_count = 1;
 }
 
+static void an_address_may_be_too_long(void **state)
+{
+	static const char many[CLUSTER_ADDRESS_MAX + 1] = "x";
+	struct world *w = *state;
+	uint64_t tag = tunnel_dial(&w->node, CLUSTER_JOIN, (struct bytes){ many, sizeof(many) }, (struct bytes){ 0 },
+	                           on_dialed, w);
+
+	turn(w);
+	assert_true(w->answers == 1 && w->tag == tag && w->code == CONTROL_DIAL_UNREACHABLE);
+}
+
 static void arrivals_go_to_who_takes_their_kind(void **state)
 {
 	struct world *w = *state;
@@ -313,6 +324,7 @@ int main(void)
 		TEST(who_cancels_hears_nothing),
 		TEST(the_end_of_the_tunnel_answers_what_is_under_way),
 		TEST(without_a_tunnel_nothing_is_reachable),
+		TEST(an_address_may_be_too_long),
 		TEST(arrivals_go_to_who_takes_their_kind),
 		TEST(other_children_have_no_descriptors_to_give),
 		TEST(the_address_for_the_others),
