@@ -140,11 +140,11 @@ static struct plan_change voters(const struct view *v)
 	uint32_t odd = v->voters % 2 ? v->voters + 2 : v->voters + 1;
 	bool grow = odd <= v->wanted && candidates(v) >= odd - v->voters;
 	bool replace = flawed(v) && v->voters <= v->wanted;
+	bool shrink = v->voters > v->wanted || v->voters % 2 == 0 || (out && flaw_of(v, out) == FLAW_NO_MEMBER);
 
 	if (up && (grow || replace) && quorum(v->living + 1, v->voters + 1))
 		return change(PLAN_ASSIGN, up->id, PLAN_VOTER);
-	if (out && (v->voters > v->wanted || v->voters % 2 == 0) &&
-	    quorum(v->living - hears(v, out), v->voters - 1))
+	if (out && shrink && quorum(v->living - hears(v, out), v->voters - 1))
 		return change(PLAN_ASSIGN, out->id, PLAN_STANDBY);
 	return nothing;
 }

@@ -17,7 +17,7 @@
 #define STEPS      3000
 #define CALM_STEPS 2500
 
-static uint64_t seeds = 24, first = 1;
+static uint64_t seeds = 14, first = 1;
 
 static void settled(const struct world *w)
 {
