@@ -111,7 +111,8 @@ class Postgres:
             self.process = subprocess.Popen(
                 [f"{self.binaries}/postgres", "-D", f"{self.directory}/data"], cwd="/",
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **self._as_user())
-        eventually(lambda: self._run("pg_isready", "-q", "-h", self.directory).returncode == 0)
+        eventually(lambda: self._run("pg_isready", "-q", "-U", "stage", "-d", "postgres",
+                                     "-h", self.directory).returncode == 0)
 
     def stop(self, sign=signal.SIGINT):
         """SIGINT: sessions are ended (57P01); SIGQUIT: as after a crash."""

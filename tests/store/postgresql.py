@@ -7,46 +7,12 @@ import sys
 
 sys.path[:0] = [os.path.dirname(os.path.abspath(__file__))]
 
-from _postgres import BUILD, Postgres, Proxy, Session, eventually, play    # noqa: E402
+from _postgres import Postgres, Proxy, Session, eventually, play    # noqa: E402
+from _node import add, ask, check, connect, log, node, value         # noqa: E402
 
 import _checker as checker                # noqa: E402
-from client import Client                 # noqa: E402
-from server import Server, StartFailed    # noqa: E402
 
 NAMES = ["ann", "bob", "cat"]
-
-
-def node(home, url, **settings):
-    return Server(BUILD, home, {"store.engine": "postgresql", "store.url": url, "node.log_level": "info",
-                                "cluster.shards": "64", **settings})
-
-
-def connect(server):
-    client = Client(server.port)
-    client.line()
-    return client
-
-
-def ask(client, line, patience=40):
-    client.send_line(line)
-    return client.line(patience)
-
-
-def add(client, actor="a"):
-    answer = ask(client, f"c call counters.{actor} add t=30000 [1]")
-    assert answer.startswith("c ok "), answer
-    return int(answer.rsplit(" ", 1)[1])
-
-
-def value(client, actor="a"):
-    answer = ask(client, f"g get counters.{actor} value t=30000")
-    assert answer.startswith("g ok "), answer
-    return int(answer.rsplit(" ", 1)[1])
-
-
-def check(server):
-    done = server.run("stagectl", ["check", "store"])
-    return done.returncode, (done.stdout + done.stderr).decode()
 
 
 def state_outlives_the_node(postgres, home):
@@ -157,11 +123,6 @@ def a_shard_of_a_higher_epoch_is_not_touched(postgres, home):
         assert "shards of this node have another owner in the database" in log(server)
         assert postgres.sql(records, database) == before
         assert postgres.sql("SELECT DISTINCT owner FROM stage.shard", database) == "other"
-
-
-def log(server):
-    with open(server.log_path, encoding="utf-8") as text:
-        return text.read()
 
 
 def a_late_statement_changes_nothing(postgres, home):
