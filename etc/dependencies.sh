@@ -11,8 +11,8 @@ set -eu
 
 run='build-essential meson ninja-build pkg-config python3 netcat-openbsd
 	libev-dev libmsgpack-dev libmsgpuck-dev libinih-dev liblua5.4-dev
-	librocksdb-dev libxxhash-dev libseccomp-dev'
-test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server'
+	librocksdb-dev libpq-dev libxxhash-dev libseccomp-dev'
+test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server postgresql'
 
 list_only=no
 if [ "${1:-}" = --list ]; then
@@ -85,6 +85,18 @@ if [ ! -e "$policy" ]; then
 	printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
 	$as_root chmod 755 "$policy"
 fi
+
+# Nor is a database wanted that would start at every boot: the server's package makes one
+# unless it finds this setting. A setting that is there already is whoever's it is.
+clusters=/etc/postgresql-common/createcluster.conf
+case " $wanted " in
+*' postgresql '*)
+	if [ ! -e "$clusters" ]; then
+		$as_root mkdir -p "${clusters%/*}"
+		printf 'create_main_cluster = false\n' | $as_root tee "$clusters" >/dev/null
+	fi
+	;;
+esac
 
 log=$(mktemp)
 apt() {
