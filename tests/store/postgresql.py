@@ -46,7 +46,8 @@ def a_killed_node_loses_nothing(postgres, home):
 
 
 def a_restarted_server_loses_and_doubles_nothing(postgres, home):
-    """Sessions ended by an administrator (57P01), a crash, and both again, all under load."""
+    """Sessions ended by an administrator (57P01), a crash, and both again, and the end of the
+    store's own process, all under load."""
     database = postgres.create("restarted")
     with node(home, postgres.url(database)) as server:
         checker.write_class(server)
@@ -60,6 +61,9 @@ def a_restarted_server_loses_and_doubles_nothing(postgres, home):
             eventually(lambda: acknowledged(owners) > before + 200)
         for pid in postgres.backends(database):
             postgres.sql(f"SELECT pg_terminate_backend({pid})", database)
+        before = acknowledged(owners)
+        eventually(lambda: acknowledged(owners) > before + 200)
+        server.kill("store")
         before = acknowledged(owners)
         eventually(lambda: acknowledged(owners) > before + 200)
         stop.append(True)
