@@ -320,6 +320,36 @@ static void every_shard_can_be_claimed_at_once(void **state)
 	free(claims);
 }
 
+static void *open_in_thread(void *node)
+{
+	struct engine_settings settings = { .url = url, .node = node, .shards = 16384 };
+	struct buffer why = { 0 };
+	void *db = NULL;
+
+	engine->open(&settings, &db, &why);
+	buffer_fini(&why);
+	return db;
+}
+
+static void nodes_that_start_at_once_make_one_schema(void **state)
+{
+	enum { COUNT = 8 };
+	pthread_t threads[COUNT];
+	char node[] = "node";
+	void *db;
+
+	(void)state;
+	sql("DROP SCHEMA stage CASCADE");
+	for (int i = 0; i < COUNT; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, open_in_thread, node), 0);
+	for (int i = 0; i < COUNT; i++) {
+		assert_int_equal(pthread_join(threads[i], &db), 0);
+		assert_non_null(db);
+		engine->close(db);
+	}
+	sql("SELECT 1 / (count(*) = 1)::int FROM stage.meta"); /* an error where it is not one */
+}
+
 static void a_cluster_keeps_others_out(void **state)
 {
 	struct engine_settings settings = { .url = url, .node = "cat", .cluster = { 1, 2, 3 }, .shards = 16384 };
@@ -347,7 +377,7 @@ int main(void)
 		T(a_successor_of_the_same_node_shuts_its_predecessor_out), T(a_lost_session_is_begun_again),
 		T(a_shard_may_be_lost_with_the_session), T(what_the_server_wants_again_it_gets_again),
 		T(what_the_server_says_has_a_meaning), T(every_shard_can_be_claimed_at_once),
-		T(a_cluster_keeps_others_out),
+		T(nodes_that_start_at_once_make_one_schema), T(a_cluster_keeps_others_out),
 	};
 	int failed;
 

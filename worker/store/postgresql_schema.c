@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-/* steps[n] makes version n + 1 of version n. Records in tables of their own storage: they are
- * packed already where that pays. Room is left on pages, so that an update stays on its own. */
+/* steps[n] makes version n + 1 of version n. Room is left on pages, so that the new version of
+ * a row stays on its page and no index has to hear of it. */
 static const char *const steps[] = {
 	"CREATE SCHEMA stage;"
 	"CREATE TABLE stage.meta (version int NOT NULL, cluster bytea NOT NULL, shards int NOT NULL);"
