@@ -41,10 +41,10 @@ static void say(struct buffer *error, const char *text)
 	size_t begin = buffer_length(error);
 
 	for (; *text; text++)
-		if (*text != '\n')
-			buffer_append(error, text, 1);
-		else if (text[1])
+		if (*text == '\n' && text[1])
 			buffer_append_text(error, "; ");
+		else if ((unsigned char)*text >= ' ')
+			buffer_append(error, text, 1);
 	if (buffer_length(error) == begin)
 		buffer_append_text(error, "the connection is lost");
 }
@@ -189,11 +189,17 @@ static bool is_good(const PGresult *result)
 	return status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
 }
 
-/* What a bad result means; the first of an exchange is the one that says why. */
+/* What a bad result means; the first of an exchange is the one that says why. Of what a server
+ * says the first sentence: others may repeat what is in a row. */
 static enum engine_result judge(const PGresult *result, bool *ret_again, struct buffer *error)
 {
-	say(error, PQresultErrorMessage(result));
-	return postgresql_classify(PQresultErrorField(result, PG_DIAG_SQLSTATE), ret_again);
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *primary = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+
+	say(error, state && primary ? primary : PQresultErrorMessage(result));
+	if (state && primary)
+		buffer_printf(error, " (%s)", state);
+	return postgresql_classify(state, ret_again);
 }
 
 enum engine_result postgresql_query(struct postgresql_connection *c, const char *sql, PGresult **ret_result,
@@ -275,7 +281,7 @@ static enum engine_result collect(struct postgresql_connection *c, struct postgr
 	bool lost = false, synced = false;
 	size_t at = 0;
 
-	while (!synced) {
+	while (!synced && at <= count) {
 		PGresult *result = next_result(c, deadline, &lost);
 
 		if (result == NULL && (lost || PQstatus(c->handle) == CONNECTION_BAD))
