@@ -25,13 +25,19 @@ struct meta {
 	uint32_t shards;
 };
 
+/* From the catalogue itself: to_regclass() may go by what the session knew before it had the
+ * lock, and not see what another node has made meanwhile. */
+static const char exists[] =
+	"SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
+	" WHERE n.nspname = 'stage' AND c.relname = 'meta')";
+
 static enum engine_result read_meta(struct postgresql_connection *c, struct meta *ret, struct buffer *error)
 {
 	PGresult *r = NULL;
 	enum engine_result result;
 
 	*ret = (struct meta){ 0 };
-	result = postgresql_query(c, "SELECT to_regclass('stage.meta') IS NOT NULL", &r, error);
+	result = postgresql_query(c, exists, &r, error);
 	if (result != ENGINE_OK)
 		return result;
 	ret->version = strcmp(PQgetvalue(r, 0, 0), "t") == 0;
