@@ -17,9 +17,9 @@ FULL = 'err internal {"reason":"store","message":"no space left on device"}'
 BLOBS = """
 local Blob = stage.class "blobs.{id}"
 Blob.properties = { n = 0, text = "" }
-function Blob:fill(n)
+function Blob:fill(n, kilobytes)
   local t = {}
-  for i = 1, 200 do t[i] = string.format("%d %d %s", n, i, string.rep(string.char(65 + (n + i) % 26), 900)) end
+  for i = 1, kilobytes do t[i] = string.format("%d %d %s", n, i, string.rep(string.char(65 + (n + i) % 26), 900)) end
   self.n = n self.text = table.concat(t) return n
 end
 return Blob
@@ -64,7 +64,7 @@ def a_full_disk_acknowledges_nothing(postgres, home):
             postgres.sql("ALTER TABLE stage.actor SET TABLESPACE small;"
                          "ALTER TABLE stage.actor ALTER record SET STORAGE EXTERNAL", database)
         for number in range(1, 200):
-            answer = ask(client, f"w call blobs.{number} fill t=20000 [{number}]")
+            answer = ask(client, f"w call blobs.{number} fill t=20000 [{number},200]")
             if not answer.startswith("w ok "):
                 break
             acknowledged.append(number)
@@ -80,7 +80,7 @@ def a_full_disk_acknowledges_nothing(postgres, home):
         else:
             postgres.sql("DROP TRIGGER full_disk ON stage.actor", database)
         eventually(lambda: check(server)[0] == 0)
-        assert ask(client, f"w call blobs.{number} fill t=20000 [{number}]").startswith("w ok ")
+        assert ask(client, f"w call blobs.{number} fill t=20000 [{number},200]").startswith("w ok ")
         assert postgres.sql("SELECT count(*) FROM stage.actor WHERE shard < 0", database) == "0"
         server.kill_all()
         server.start()
@@ -114,7 +114,7 @@ def a_slow_server_is_waited_for(postgres, home):
         os.kill(backend, signal.SIGSTOP)
         try:
             for number in range(250):
-                client.send_line(f"s{number} call blobs.{number} fill t=60000 [{number}]")
+                client.send_line(f"s{number} call blobs.{number} fill t=60000 [{number},50]")
             code, text = eventually(lambda: (lambda c: c if c[0] else None)(check(server)))
             assert code == 1 and "slow" in text, (code, text)
             assert memory_of(store) - before < 256 << 20
