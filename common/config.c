@@ -286,5 +286,7 @@ void config_fini(struct config *c)
 	for (const struct config_row *row = config_rows; row->section; row++)
 		if (is_text(row))
 			free(*(char **)value_at(c, row));
+	for (size_t i = 0; i < sizeof(c->place) / sizeof(c->place[0]); i++)
+		free(c->place[i]);
 	*c = (struct config){ 0 };
 }

@@ -53,6 +53,7 @@ struct config {
 	struct { int engine; char *url; } store;
 	struct { char *listen; } web;
 	unsigned char origin[128]; /* enum config_origin of each row */
+	char *place[128];          /* `FILE:LINE` that set it; NULL: no file */
 };
 
 struct config_row {
@@ -65,6 +66,7 @@ struct config_row {
 	bool none;                 /* ADDRESS: `none` allowed; COUNT: `auto` allowed */
 	const char *unavailable;   /* any value but the default is refused with this reason … */
 	int available;             /* … CHOICE: but not the first so many */
+	bool secret;               /* there may be a password in it: see config_show(); the store alone is told */
 	const char *help;          /* one line */
 };
 
@@ -89,6 +91,12 @@ int config_set(struct config *c, const struct config_row *row, struct bytes valu
 
 /* The effective value as one would write it. */
 void config_format(const struct config *c, const struct config_row *row, struct buffer *out);
+
+/* The same for people: *** for passwords. */
+void config_show(const struct config *c, const struct config_row *row, struct buffer *out);
+
+/* What settings want of each other. False: a line for each problem in errors. */
+bool config_check(const struct config *c, struct buffer *errors);
 
 /* Splits `host:port`, `*:port`, `[v6]:port`. host gets "" for `*`. */
 bool config_split_address(struct bytes text, char host[256], uint16_t *ret_port);

@@ -97,9 +97,8 @@ const struct config_row config_rows[] = {
 	TIME("actors", "quarantine_period", actors.quarantine_period, "1h", 1, 365 * DAY, "how long such deaths are remembered"),
 	SIZE("actors", "stored", actors.stored, "1M", 1 * KB, 16 * MB, "bytes of one actor's properties"),
 
-	{ "store", "engine", CONFIG_CHOICE, AT(store.engine), "rocksdb", .choices = engines, .available = 2,
-	  .unavailable = "this version has no PostgreSQL store", .help = "where state is kept" },
-	LATER("store", "url", CONFIG_TEXT, store.url, "", NULL, false, "this version has no PostgreSQL store", "database of engine postgresql"),
+	CHOICE("store", "engine", store.engine, "rocksdb", engines, "where state is kept"),
+	{ "store", "url", CONFIG_TEXT, AT(store.url), "", .secret = true, .help = "database of engine postgresql" },
 
 	LATER("web", "listen", CONFIG_ADDRESS, web.listen, "none", NULL, true, "this version has no web listener", "metrics, health, WebSocket"),
 	{ .section = NULL },

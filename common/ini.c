@@ -154,6 +154,17 @@ static void complain_unknown(struct reader *r, const char *section, const char *
 		complain(r, "unknown section [%s]", section);
 }
 
+static void set_place(struct reader *r, const struct config_row *row)
+{
+	char **place = &r->config->place[row - config_rows];
+	struct buffer text = { 0 };
+
+	buffer_printf(&text, "%s:%u", r->name, r->line);
+	free(*place);
+	*place = memory_copy(buffer_bytes(&text).data, buffer_length(&text));
+	buffer_fini(&text);
+}
+
 static int on_key(void *user, const char *section, const char *name, const char *value)
 {
 	struct reader *r = user;
@@ -170,6 +181,7 @@ static int on_key(void *user, const char *section, const char *name, const char 
 	else if (config_set(r->config, row, r->value, r->origin, &why) != 0)
 		complain(r, "[%s] %s: %.*s", section, name, (int)buffer_length(&why), why.data + why.head);
 	r->seen[row - config_rows] = r->line;
+	set_place(r, row);
 	buffer_fini(&why);
 	return 1;
 }
@@ -337,5 +349,7 @@ int ini_load(struct config *c, const char *file, struct buffer *errors)
 	}
 	fragments = load_fragments(c, path, errors);
 	environment = load_environment(c, errors);
+	if (!config_check(c, errors))
+		return -EINVAL;
 	return r < 0 ? r : fragments < 0 ? fragments : environment;
 }

@@ -11,8 +11,8 @@ set -eu
 
 run='build-essential meson ninja-build pkg-config python3 netcat-openbsd
 	libev-dev libmsgpack-dev libmsgpuck-dev libinih-dev liblua5.4-dev
-	librocksdb-dev libxxhash-dev libseccomp-dev libssl-dev'
-test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server'
+	librocksdb-dev libpq-dev libxxhash-dev libseccomp-dev libssl-dev libuv1-dev libraft-dev'
+test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server postgresql iproute2 nftables valgrind'
 
 list_only=no
 if [ "${1:-}" = --list ]; then
@@ -41,13 +41,19 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 	exit 1
 fi
 
+# Debian 12's own libraft loses committed entries; the one of its backports does not.
+raft_least=0.22
+recent() {
+	[ "$1" != libraft-dev ] || dpkg --compare-versions "$2" ge "$raft_least"
+}
+
 missing() {
 	# shellcheck disable=SC2086
-	{ dpkg-query -W -f '${db:Status-Status} ${Package}\n' $packages 2>/dev/null || :; } |
+	{ dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' $packages 2>/dev/null || :; } |
 		{
 			have=' '
-			while read -r status name; do
-				if [ "$status" = installed ]; then have="$have$name "; fi
+			while read -r status name version; do
+				if [ "$status" = installed ] && recent "$name" "$version"; then have="$have$name "; fi
 			done
 			for name in $packages; do
 				case "$have" in *" $name "*) ;; *) printf '%s ' "$name" ;; esac
@@ -86,13 +92,69 @@ if [ ! -e "$policy" ]; then
 	$as_root chmod 755 "$policy"
 fi
 
+# Nor is a database wanted that would start at every boot: the server's package makes one
+# unless it finds this setting. A setting that is there already is whoever's it is.
+clusters=/etc/postgresql-common/createcluster.conf
+case " $wanted " in
+*' postgresql '*)
+	if [ ! -e "$clusters" ]; then
+		$as_root mkdir -p "${clusters%/*}"
+		printf 'create_main_cluster = false\n' | $as_root tee "$clusters" >/dev/null
+	fi
+	;;
+esac
+
 log=$(mktemp)
 apt() {
 	$as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y \
 		-o Dpkg::Use-Pty=0 -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 \
 		"$@" </dev/null >"$log" 2>&1
 }
+candidate() {
+	apt-cache policy "$1" | sed -n 's/^  Candidate: //p'
+}
+
+# Backports are asked for where nothing else offers a recent libraft, from the mirror that
+# the machine has already. apt takes nothing from them that is not asked for by name.
+add_backports() {
+	release=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	mirror=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME)' 'Created-By: Packages' |
+		sed -n "s/ $release\$//p" | head -n 1)
+	if [ -z "$release" ] || [ -z "$mirror" ]; then
+		echo "etc/dependencies.sh: this machine's Debian mirror cannot be told" >&2
+		return 1
+	fi
+	key=/usr/share/keyrings/debian-archive-keyring.gpg
+	option=
+	if [ -e "$key" ]; then option="[signed-by=$key] "; fi
+	echo "deb $option$mirror $release-backports main" |
+		$as_root tee /etc/apt/sources.list.d/stage-backports.list >/dev/null
+	apt update || cat "$log" >&2
+}
+
+raft_of_backports() {
+	apt-cache madison libraft-dev | while read -r _ _ version _ _ suite _; do
+		case "$suite" in
+		*-backports/*) if recent libraft-dev "$version"; then echo "$suite"; fi ;;
+		esac
+	done | head -n 1
+}
+
 apt update || cat "$log" >&2 # one dead mirror among several need not matter
+case " $wanted " in
+*' libraft-dev '*)
+	if ! recent libraft-dev "$(candidate libraft-dev)"; then
+		[ -n "$(raft_of_backports)" ] || add_backports || :
+		suite=$(raft_of_backports)
+		if [ -z "$suite" ] || ! apt install --no-install-recommends -t "${suite%%/*}" libraft-dev; then
+			echo "etc/dependencies.sh: Stage needs libraft-dev $raft_least or newer, and none is to be had; Debian 12 has it in bookworm-backports" >&2
+			rm -f "$log"
+			exit 1
+		fi
+		wanted=$(missing)
+	fi
+	;;
+esac
 # shellcheck disable=SC2086
 if ! apt install --no-install-recommends $wanted; then
 	cat "$log" >&2

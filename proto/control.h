@@ -57,7 +57,7 @@ struct control_hello {
 	uint32_t incarnation; /* counts the starts of this slot */
 	struct bytes cluster;  /* CONTROL_CLUSTER_SIZE bytes: which cluster this is */
 	struct bytes hash_key; /* HASH_KEY_SIZE bytes: the cluster's address hash */
-	struct bytes settings; /* msgpack map: `section.key` -> text, every row of config_rows */
+	struct bytes settings; /* msgpack map: `section.key` -> text, the rows of config_rows that it may know */
 	uint32_t gateways, actors; /* how many of each the node runs */
 };
 

@@ -23,7 +23,7 @@ void admin_config(struct admin_run *run)
 		struct buffer *out = admin_table_row(&run->table, origin ? 4 : 3);
 
 		buffer_clear(&value);
-		config_format(config, row, &value);
+		config_show(config, row, &value);
 		admin_pair_text(out, "section", row->section);
 		admin_pair_text(out, "key", row->key);
 		msgpack_write_str(out, BYTES_LITERAL("value"));

@@ -20,15 +20,23 @@ static const bool linked[CONTROL_ROLE_COUNT][CONTROL_ROLE_COUNT] = {
 	[CONTROL_STORE][CONTROL_ACTOR] = true,
 };
 
-static void write_settings(const struct config *config, struct buffer *out)
+/* Actor workers run other people's code: they are not told what may hold a password. */
+static bool may_know(enum control_role role, const struct config_row *row)
+{
+	return !row->secret || role == CONTROL_STORE;
+}
+
+static void write_settings(const struct config *config, enum control_role role, struct buffer *out)
 {
 	struct buffer text = { 0 };
 	uint32_t count = 0;
 
-	while (config_rows[count].section != NULL)
-		count++;
+	for (const struct config_row *row = config_rows; row->section != NULL; row++)
+		count += may_know(role, row);
 	msgpack_write_map(out, count);
 	for (const struct config_row *row = config_rows; row->section != NULL; row++) {
+		if (!may_know(role, row))
+			continue;
 		buffer_clear(&text);
 		buffer_printf(&text, "%s.%s", row->section, row->key);
 		msgpack_write_str(out, buffer_bytes(&text));
@@ -53,7 +61,7 @@ static void send_hello(struct node *n, struct child *c)
 		.gateways = n->gateways, .actors = n->actors,
 	};
 
-	write_settings(&n->config, &settings);
+	write_settings(&n->config, c->role, &settings);
 	hello.settings = buffer_bytes(&settings);
 	control_encode_hello(&message, &hello);
 	child_send(c, &message, -1);

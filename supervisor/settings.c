@@ -83,9 +83,11 @@ void settings_apply(struct config *effective, const struct config *loaded, void 
 		if (bytes_equal(buffer_bytes(&before), buffer_bytes(&after)))
 			continue;
 		snprintf(name, sizeof(name), "%s.%s", row->section, row->key);
-		if (is_live(name))
+		if (is_live(name)) /* none of them is secret */
 			(void)config_set(effective, row, buffer_bytes(&after),
 			                 (enum config_origin)loaded->origin[row - config_rows], &why);
+		buffer_clear(&after);
+		config_show(loaded, row, &after);
 		snprintf(text, sizeof(text), "[%s] %s = %.*s %s", row->section, row->key,
 		         (int)buffer_length(&after), buffer_length(&after) > 0 ? buffer_bytes(&after).data : "",
 		         is_live(name) ? "is in force" : "takes effect at the next start");

@@ -3,7 +3,7 @@
 #
 #   sh tests/run.sh                     all tests
 #   sh tests/run.sh scenario            one suite: lint unit scenario tour
-#                                       service demo fuzz fault bench
+#                                       service demo store fuzz fault bench
 #   sh tests/run.sh scenario watch      those of it with `watch` in their name
 #
 # The last line is `N passed, N failed` (and `, N skipped`); the exit code says the same.
@@ -47,7 +47,7 @@ wants() {
 suites=
 for word; do
 	case $word in
-	lint | unit | scenario | tour | service | demo | fuzz | fault | bench) suites="$suites $word" ;;
+	lint | unit | scenario | tour | service | demo | store | fuzz | fault | bench) suites="$suites $word" ;;
 	esac
 done
 
@@ -57,7 +57,7 @@ if wants 'demo fault bench'; then
 	say 'building the server (build/)'
 	build build -Dbuildtype=debugoptimized || unbuilt="$unbuilt build"
 fi
-if wants 'unit scenario tour service'; then
+if wants 'unit scenario tour service store'; then
 	say 'building with ASan and UBSan (build-san/)'
 	build build-san -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false ||
 		unbuilt="$unbuilt build-san"

@@ -99,6 +99,10 @@ def service():
     return _scripts("service", "tests/service", build="build-san")
 
 
+def store():
+    return _scripts("store", "tests/store", build="build-san")
+
+
 def bench():
     return [test for test in _scripts("bench", "tests/bench", alone=True, timeout=300)
             if test.name.startswith("smoke")]
@@ -109,4 +113,4 @@ def demo():
     return [Test("demo", "quickstart", ["sh", path, "--demo"], build="build", timeout=300)]
 
 
-SUITES = {f.__name__: f for f in (lint, unit, scenario, tour, service, demo, fuzz, fault, bench)}
+SUITES = {f.__name__: f for f in (lint, unit, scenario, tour, service, demo, store, fuzz, fault, bench)}

@@ -1,19 +1,16 @@
-/* Group commit in a thread of its own. */
+/* Group commit in a thread of its own: its queues. */
 #include "worker/store/commit.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sysexits.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "common/clock.h"
-#include "common/log.h"
 #include "common/memory.h"
+#include "worker/store/round.h"
 
-#define BACKOFF_FIRST_MS 100
-#define BACKOFF_MOST_MS 5000
+#define LOOK_MS 1000 /* between looks at a database that has nothing to do */
 
 void job_free(struct job *job)
 {
@@ -33,254 +30,44 @@ void commit_key(uint32_t shard, struct bytes address, struct buffer *out)
 	buffer_append_bytes(out, address);
 }
 
-static void refuse(struct job *job, enum error_code code, struct bytes reason)
+/* The thread has something to do besides jobs at this time; 0: never. */
+static uint64_t next_duty(const struct commit *c)
 {
-	job->code = code;
-	buffer_clear(&job->reason);
-	buffer_append_bytes(&job->reason, reason);
+	if (c->retry_at_ms)
+		return c->retry_at_ms;
+	return c->engine->look ? clock_now_ms() + LOOK_MS : 0;
 }
 
-/* --- the engine's health --- */
-
-static void set_failing(struct commit *c, enum engine_result result, struct bytes reason)
+/* A claim alone, or what waits up to the next one. */
+static struct job *take_jobs(struct commit *c)
 {
-	pthread_mutex_lock(&c->lock);
-	if (!c->figures.failing)
-		log_errorx("the store cannot write; nothing is acknowledged until it can", F_BYTES("reason", reason));
-	c->figures.failing = true;
-	c->figures.full = result == ENGINE_FULL;
-	snprintf(c->figures.reason, sizeof(c->figures.reason), "%.*s", (int)reason.len, reason.data);
-	pthread_mutex_unlock(&c->lock);
-	c->backoff_ms = c->backoff_ms ? c->backoff_ms * 2 : BACKOFF_FIRST_MS;
-	if (c->backoff_ms > BACKOFF_MOST_MS)
-		c->backoff_ms = BACKOFF_MOST_MS;
-	c->retry_at_ms = clock_now_ms() + c->backoff_ms;
+	struct job *jobs = c->first, *last = jobs;
+
+	if (jobs == NULL)
+		return NULL;
+	while (jobs->kind != JOB_CLAIM && last->next && last->next->kind != JOB_CLAIM)
+		last = last->next;
+	c->first = last->next;
+	if (c->first == NULL)
+		c->last = NULL;
+	last->next = NULL;
+	return jobs;
 }
 
-/* What a client may know; the engine's own words, with its paths, are for the log. */
-static struct bytes public_reason(const struct commit *c)
-{
-	return c->figures.full ? BYTES_LITERAL("no space left on device") : BYTES_LITERAL("the store cannot write");
-}
-
-static void set_healthy(struct commit *c)
-{
-	pthread_mutex_lock(&c->lock);
-	c->figures.failing = c->figures.full = false;
-	c->figures.reason[0] = '\0';
-	pthread_mutex_unlock(&c->lock);
-	c->backoff_ms = c->retry_at_ms = 0;
-	log_info("the store writes again");
-}
-
-static void die_unsynced(struct bytes reason)
-{
-	log_errorx("a flush to stable storage failed: the store ends rather than promise what may be lost",
-	           F_BYTES("reason", reason));
-	_exit(EX_IOERR);
-}
-
-static enum engine_result write_timed(struct commit *c, const struct engine_change *changes, size_t count,
-                                      struct buffer *error)
-{
-	uint64_t began = clock_now_ns();
-	enum engine_result result = c->engine->write(c->db, changes, count, error);
-
-	if (result == ENGINE_UNSYNCED)
-		die_unsynced(buffer_bytes(error));
-	if (result == ENGINE_OK)
-		histogram_record(&c->latency, clock_now_ns() - began);
-	return result;
-}
-
-/* After a failed write the engine is opened anew, and tried with a change that leaves
- * nothing behind. True: it writes again. */
-static bool recover(struct commit *c)
-{
-	struct engine_change probe[] = {
-		{ .key = BYTES_LITERAL("\xff\xff" "probe"), .record = BYTES_LITERAL("probe") },
-		{ .key = BYTES_LITERAL("\xff\xff" "probe"), .remove = true },
-	};
-	struct buffer error = { 0 };
-	enum engine_result result = ENGINE_FAILED;
-
-	c->engine->close(c->db);
-	c->db = c->engine->open(c->directory, &error);
-	if (c->db)
-		result = write_timed(c, probe, 2, &error);
-	if (result == ENGINE_OK)
-		set_healthy(c);
-	else
-		set_failing(c, c->figures.full && c->db == NULL ? ENGINE_FULL : result, buffer_bytes(&error));
-	buffer_fini(&error);
-	return result == ENGINE_OK;
-}
-
-static bool is_failing(const struct commit *c)
-{
-	return c->retry_at_ms != 0; /* the thread's own view of figures.failing */
-}
-
-/* --- one round --- */
-
-struct group {
-	struct engine_change *changes;
-	size_t count, capacity;
-	struct buffer keys; /* of all changes, one behind the other */
-	struct job **jobs;
-	size_t job_count;
-	uint64_t bytes;
-};
-
-static void add_change(struct group *g, const struct ipc_batch_entry *e)
-{
-	if (g->count == g->capacity) {
-		g->capacity = g->capacity ? g->capacity * 2 : 64;
-		g->changes = memory_grow(g->changes, g->capacity, sizeof(*g->changes));
-	}
-	/* Keys are placed when all are known: the buffer moves as it grows. */
-	g->changes[g->count++] = (struct engine_change){
-		.key = { NULL, e->address.len + 2 }, .record = e->record, .remove = e->remove };
-	commit_key(e->shard, e->address, &g->keys);
-	g->bytes += e->record.len + e->address.len;
-}
-
-static void add_batch(struct group *g, struct job *job)
-{
-	struct bytes entries = buffer_bytes(&job->body);
-	struct ipc_batch_entry e;
-
-	while (ipc_next_entry(&entries, &e))
-		add_change(g, &e);
-	g->jobs = memory_grow(g->jobs, g->job_count + 1, sizeof(*g->jobs));
-	g->jobs[g->job_count++] = job;
-}
-
-static void place_keys(struct group *g)
-{
-	const char *at = buffer_bytes(&g->keys).data;
-
-	for (size_t i = 0; i < g->count; i++) {
-		g->changes[i].key.data = at;
-		at += g->changes[i].key.len;
-	}
-}
-
-static void fail_stream(struct job *job, enum error_code code, struct bytes reason)
-{
-	struct stream *s = job->stream;
-
-	s->failed = code;
-	buffer_clear(&s->reason);
-	buffer_append_bytes(&s->reason, reason);
-	refuse(job, code, reason);
-}
-
-static void write_group(struct commit *c, struct group *g)
-{
-	struct buffer error = { 0 };
-	enum engine_result result;
-
-	if (g->job_count == 0)
-		return;
-	place_keys(g);
-	result = write_timed(c, g->changes, g->count, &error);
-	if (result != ENGINE_OK) {
-		set_failing(c, result, buffer_bytes(&error));
-		for (size_t i = 0; i < g->job_count; i++)
-			fail_stream(g->jobs[i], ERROR_INTERNAL, public_reason(c));
-	} else {
-		pthread_mutex_lock(&c->lock);
-		c->figures.commits++;
-		c->figures.batches += g->job_count;
-		c->figures.changes += g->count;
-		c->figures.bytes += g->bytes;
-		pthread_mutex_unlock(&c->lock);
-	}
-	buffer_fini(&error);
-}
-
-/* Sorts out what of the batches is written: not what follows a failure of its stream. */
-static void gather(struct commit *c, struct job *jobs, struct group *g)
-{
-	for (struct job *job = jobs; job; job = job->next) {
-		struct stream *s = job->stream;
-
-		if (job->kind == JOB_RESET)
-			s->failed = ERROR_NONE;
-		if (job->kind != JOB_BATCH)
-			continue;
-		if (s->failed)
-			refuse(job, s->failed, buffer_bytes(&s->reason));
-		else if (job->code)
-			fail_stream(job, job->code, buffer_bytes(&job->reason));
-		else if (is_failing(c))
-			fail_stream(job, ERROR_INTERNAL, public_reason(c));
-		else
-			add_batch(g, job);
-	}
-}
-
-static void run_loads(struct commit *c, struct job *jobs)
-{
-	uint64_t count = 0;
-
-	for (struct job *job = jobs; job; job = job->next) {
-		struct buffer error = { 0 };
-		int r;
-
-		if (job->kind != JOB_LOAD || job->code)
-			continue;
-		count++;
-		if (c->db == NULL) {
-			refuse(job, ERROR_INTERNAL, BYTES_LITERAL("the store is being opened again"));
-			continue;
-		}
-		r = c->engine->read(c->db, buffer_bytes(&job->body), &job->record, &error);
-		job->found = r > 0;
-		if (r < 0)
-			refuse(job, ERROR_INTERNAL, buffer_bytes(&error));
-		buffer_fini(&error);
-	}
-	pthread_mutex_lock(&c->lock);
-	c->figures.loads += count;
-	c->figures.commit_p50_ns = histogram_quantile(&c->latency, 0.5);
-	c->figures.commit_p99_ns = histogram_quantile(&c->latency, 0.99);
-	pthread_mutex_unlock(&c->lock);
-}
-
-static void run_round(struct commit *c, struct job *jobs)
-{
-	struct group g = { 0 };
-
-	if (is_failing(c) && clock_now_ms() >= c->retry_at_ms)
-		recover(c);
-	gather(c, jobs, &g);
-	write_group(c, &g);
-	run_loads(c, jobs);
-	free(g.changes);
-	free(g.jobs);
-	buffer_fini(&g.keys);
-}
-
-/* Waits for jobs; while failing, no longer than to the next attempt. NULL where there are
- * none; the lock is held on both sides. */
+/* Waits for jobs, but no longer than to the next duty: then NULL. The lock is held on both
+ * sides. */
 static struct job *wait_for_jobs(struct commit *c)
 {
-	struct job *jobs;
+	uint64_t at = next_duty(c);
+	struct timespec until = { .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
 
 	while (c->first == NULL && !c->stopping) {
-		struct timespec until = { .tv_sec = (time_t)(c->retry_at_ms / 1000),
-			                  .tv_nsec = (long)(c->retry_at_ms % 1000) * 1000000 };
-
-		if (!is_failing(c))
+		if (at == 0)
 			pthread_cond_wait(&c->waiting, &c->lock);
 		else if (pthread_cond_timedwait(&c->waiting, &c->lock, &until) == ETIMEDOUT)
 			break;
 	}
-	jobs = c->first;
-	c->first = c->last = NULL;
-	return jobs;
+	return take_jobs(c);
 }
 
 static void *run(void *at)
@@ -292,7 +79,9 @@ static void *run(void *at)
 		struct job *jobs = wait_for_jobs(c), *last = jobs;
 
 		pthread_mutex_unlock(&c->lock);
-		run_round(c, jobs);
+		round_run(c, jobs);
+		if (jobs == NULL)
+			round_look(c);
 		pthread_mutex_lock(&c->lock);
 		while (last && last->next)
 			last = last->next;
@@ -310,18 +99,45 @@ static void *run(void *at)
 
 /* --- the loop's side --- */
 
-int commit_init(struct commit *c, const struct engine_ops *engine, const char *directory,
+static char *find_place(const struct commit *c)
+{
+	struct buffer text = { 0 };
+	char *place;
+
+	if (c->engine->place == NULL)
+		return memory_text(c->settings.directory);
+	c->engine->place(c->db, &text);
+	place = memory_copy(buffer_bytes(&text).data, buffer_length(&text));
+	buffer_fini(&text);
+	return place;
+}
+
+static void close_engine(struct commit *c)
+{
+	c->engine->close(c->db);
+	free(c->place);
+	free((char *)c->settings.directory);
+	free((char *)c->settings.url);
+	free((char *)c->settings.node);
+}
+
+int commit_init(struct commit *c, const struct engine_ops *engine, const struct engine_settings *settings,
                 struct ev_loop *loop, struct ev_async *done_signal, struct buffer *error)
 {
 	pthread_condattr_t monotonic;
+	enum engine_result result;
 
-	*c = (struct commit){ .engine = engine, .directory = memory_text(directory), .loop = loop,
-		              .done_signal = done_signal };
-	c->db = engine->open(directory, error);
-	if (c->db == NULL) {
-		free(c->directory);
-		return -EIO;
+	*c = (struct commit){ .engine = engine, .loop = loop, .done_signal = done_signal };
+	result = engine->open(settings, &c->db, error);
+	if (result != ENGINE_OK) {
+		c->engine = NULL;
+		return result == ENGINE_AWAY ? -EAGAIN : result == ENGINE_REFUSED ? -EINVAL : -EIO;
 	}
+	c->settings = *settings;
+	c->settings.directory = memory_text(settings->directory);
+	c->settings.url = memory_text(settings->url);
+	c->settings.node = memory_text(settings->node);
+	c->place = find_place(c);
 	pthread_mutex_init(&c->lock, NULL);
 	pthread_condattr_init(&monotonic);
 	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -329,8 +145,8 @@ int commit_init(struct commit *c, const struct engine_ops *engine, const char *d
 	pthread_condattr_destroy(&monotonic);
 	if (pthread_create(&c->thread, NULL, run, c) != 0) {
 		buffer_append_text(error, "the commit thread cannot be started");
-		engine->close(c->db);
-		free(c->directory);
+		close_engine(c);
+		c->engine = NULL;
 		return -EIO;
 	}
 	return 0;
@@ -353,8 +169,7 @@ void commit_fini(struct commit *c)
 		job_free(job);
 		job = next;
 	}
-	c->engine->close(c->db);
-	free(c->directory);
+	close_engine(c);
 	pthread_cond_destroy(&c->waiting);
 	pthread_mutex_destroy(&c->lock);
 	*c = (struct commit){ 0 };
@@ -386,7 +201,25 @@ struct job *commit_take_done(struct commit *c)
 
 void commit_read_figures(struct commit *c, struct commit_figures *ret)
 {
+	uint64_t busy = c->busy_since_ms;
+
 	pthread_mutex_lock(&c->lock);
 	*ret = c->figures;
 	pthread_mutex_unlock(&c->lock);
+	if (ret->state != COMMIT_GOOD || busy == 0 || clock_now_ms() < busy + COMMIT_SLOW_MS)
+		return;
+	ret->state = COMMIT_SLOW;
+	ret->since_ms = busy;
+	snprintf(ret->reason, sizeof(ret->reason), "what was asked of it has not been answered for more than %u s",
+	         COMMIT_SLOW_MS / 1000);
+}
+
+const char *commit_state_name(enum commit_state state)
+{
+	static const char *const names[] = {
+		[COMMIT_GOOD] = "good", [COMMIT_SLOW] = "slow", [COMMIT_AWAY] = "away",
+		[COMMIT_FULL] = "full", [COMMIT_FAILING] = "failing",
+	};
+
+	return names[state];
 }

@@ -4,14 +4,19 @@
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/link.h"
 #include "common/log.h"
 #include "common/memory.h"
 #include "proto/msgpack.h"
 #include "worker/child.h"
 #include "worker/store/commit.h"
+#include "worker/store/opening.h"
 
 #define QUEUE_MOST (64u << 20) /* bytes of jobs under way above which links are not read */
+#define WATCH 0.5              /* seconds between looks at the commit thread's state */
+#define AWAY_ALARM_MS 1000     /* a server that is only restarted is nobody's concern */
+#define MOVED_AFTER 0.1        /* who is told so asks again: not before a new map may have come */
 
 /* An actor worker's link. It lives until its last job is done, link or no link. */
 struct peer {
@@ -27,12 +32,16 @@ static struct {
 	struct child child;
 	struct commit commit;
 	struct ev_async done_signal;
+	struct opening opening;
+	struct ev_timer watching, moving;
 	struct peer *peers;
 	size_t queued; /* bytes of jobs under way */
-	bool paused, draining, alarmed;
+	struct job *moved_first, *moved_last; /* loads that the database has refused, answered later */
+	uint64_t *claimed;                    /* the epoch of each shard that was last claimed */
+	unsigned char cluster[ENGINE_CLUSTER_SIZE];
+	enum commit_state alarmed;
+	bool open, paused, draining;
 } store;
-
-/* --- frames to jobs --- */
 
 static bool epoch_is_current(uint32_t shard, uint64_t epoch)
 {
@@ -64,6 +73,43 @@ static void submit(struct peer *peer, struct job *job)
 	if (store.queued > QUEUE_MOST)
 		pause_links(true);
 }
+
+/* --- claims --- */
+
+/* Who lets a shard go may still commit, and the epoch is this node's until it has. */
+static bool is_local(const struct control_shard *s)
+{
+	return s->worker < CONTROL_WORKERS_MAX || (s->worker == CONTROL_NO_WORKER && s->leaving < CONTROL_WORKERS_MAX);
+}
+
+/* Before anything of the new epochs is taken from a link. */
+static void claim_shards(void)
+{
+	struct job *job = memory_new(sizeof(*job));
+
+	job->kind = JOB_CLAIM;
+	if (store.claimed == NULL)
+		store.claimed = memory_new(store.child.shard_count * sizeof(*store.claimed));
+	for (uint32_t i = 0; i < store.child.shard_count; i++) {
+		const struct control_shard *s = &store.child.shards[i];
+		struct engine_claim claim;
+
+		if (!is_local(s) || store.claimed[i] == s->epoch)
+			continue;
+		memset(&claim, 0, sizeof(claim)); /* its bytes are copied, those between its fields too */
+		claim.shard = i;
+		claim.epoch = store.claimed[i] = s->epoch;
+		buffer_append(&job->body, &claim, sizeof(claim));
+	}
+	if (buffer_length(&job->body) == 0) {
+		job_free(job);
+		return;
+	}
+	store.queued += buffer_length(&job->body);
+	commit_submit(&store.commit, job);
+}
+
+/* --- frames to jobs --- */
 
 static bool on_batch(struct peer *peer, struct bytes body)
 {
@@ -102,6 +148,8 @@ static bool on_load(struct peer *peer, struct bytes body)
 	job = memory_new(sizeof(*job));
 	job->kind = JOB_LOAD;
 	job->number = m.rid;
+	job->shard = m.shard;
+	job->epoch = m.epoch;
 	job->code = epoch_is_current(m.shard, m.epoch) ? ERROR_NONE : ERROR_MOVED;
 	commit_key(m.shard, m.address, &job->body);
 	submit(peer, job);
@@ -175,12 +223,22 @@ static void reap(struct peer *gone)
 static void tell_alarm(void)
 {
 	struct commit_figures f;
+	char text[320];
 
 	commit_read_figures(&store.commit, &f);
-	if (f.failing == store.alarmed)
+	if (f.state == COMMIT_AWAY && clock_now_ms() < f.since_ms + AWAY_ALARM_MS)
 		return;
-	store.alarmed = f.failing;
-	child_alarm(&store.child, f.failing, "store", f.failing ? f.reason : "the store writes again");
+	if (f.state == store.alarmed)
+		return;
+	store.alarmed = f.state;
+	snprintf(text, sizeof(text), "%s: %s", commit_state_name(f.state), f.reason);
+	child_alarm(&store.child, f.state != COMMIT_GOOD, "store", f.state == COMMIT_GOOD ? "the store writes again" : text);
+}
+
+static void on_watch(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	(void)loop, (void)timer, (void)events;
+	tell_alarm();
 }
 
 static void finish_if_drained(void)
@@ -193,6 +251,49 @@ static void finish_if_drained(void)
 	child_exit(&store.child, EX_OK);
 }
 
+static void finish(struct job *take_job)
+{
+	struct peer *peer = take_job->owner;
+
+	store.queued -= buffer_length(&take_job->body);
+	if (peer) {
+		peer->jobs--;
+		if (!peer->lost && take_job->kind != JOB_RESET)
+			answer(peer, take_job);
+		reap(peer);
+	}
+	job_free(take_job);
+}
+
+static void finish_later(struct job *take_job)
+{
+	take_job->next = NULL;
+	if (store.moved_last)
+		store.moved_last->next = take_job;
+	else
+		store.moved_first = take_job;
+	store.moved_last = take_job;
+	if (!ev_is_active(&store.moving)) {
+		ev_timer_set(&store.moving, MOVED_AFTER, 0.0);
+		ev_timer_start(store.child.loop, &store.moving);
+	}
+}
+
+static void on_moved(struct ev_loop *loop, struct ev_timer *timer, int events)
+{
+	struct job *job = store.moved_first;
+
+	(void)loop, (void)timer, (void)events;
+	store.moved_first = store.moved_last = NULL;
+	while (job) {
+		struct job *next = job->next;
+
+		finish(job);
+		job = next;
+	}
+	finish_if_drained();
+}
+
 static void on_done(struct ev_loop *loop, struct ev_async *watcher, int events)
 {
 	struct job *job = commit_take_done(&store.commit);
@@ -200,14 +301,11 @@ static void on_done(struct ev_loop *loop, struct ev_async *watcher, int events)
 	(void)loop, (void)watcher, (void)events;
 	while (job) {
 		struct job *next = job->next;
-		struct peer *peer = job->owner;
 
-		store.queued -= buffer_length(&job->body);
-		peer->jobs--;
-		if (!peer->lost && job->kind != JOB_RESET)
-			answer(peer, job);
-		job_free(job);
-		reap(peer);
+		if (job->kind == JOB_LOAD && job->fenced)
+			finish_later(job);
+		else
+			finish(job);
 		job = next;
 	}
 	if (store.queued <= QUEUE_MOST / 2)
@@ -231,30 +329,33 @@ static const struct link_handlers link_handlers = { .on_frame = on_frame, .on_lo
 
 /* --- control messages --- */
 
+static void on_open(void)
+{
+	log_info("the store is open", F_TEXT("engine", store.commit.engine->name), F_TEXT("place", store.commit.place));
+	store.open = true;
+	pause_links(false);
+	if (store.commit.engine->claim)
+		claim_shards();
+	ev_timer_start(store.child.loop, &store.watching);
+	child_ready(&store.child);
+}
+
 static void on_hello(struct child *c, const struct control_hello *m)
 {
-	const struct engine_ops *engine =
-	        c->config.store.engine == CONFIG_ENGINE_MEMORY ? &engine_memory : &engine_rocksdb;
-	struct buffer directory = { 0 }, error = { 0 };
+	(void)c;
+	store.paused = true; /* until it is open */
+	if (m->cluster.len == sizeof(store.cluster))
+		memcpy(store.cluster, m->cluster.data, sizeof(store.cluster));
+}
 
-	(void)m;
-	buffer_printf(&directory, "%s/store", c->config.node.state);
-	buffer_append(&directory, "", 1);
-	if (commit_init(&store.commit, engine, directory.data, c->loop, &store.done_signal, &error) < 0) {
-		struct buffer text = { 0 };
-
-		buffer_printf(&text, "the store in %s cannot be opened: %.*s", directory.data,
-		              (int)buffer_length(&error), buffer_bytes(&error).data);
-		buffer_append(&text, "", 1);
-		store.commit = (struct commit){ 0 };
-		child_fail(c, EX_IOERR, text.data);
-		buffer_fini(&text);
-	} else {
-		log_info("the store is open", F_TEXT("engine", engine->name), F_TEXT("directory", directory.data));
-		child_ready(c);
-	}
-	buffer_fini(&directory);
-	buffer_fini(&error);
+/* The first map follows upon HELLO. */
+static void on_shards(struct child *c, const struct control_shard *former)
+{
+	(void)c, (void)former;
+	if (!store.open)
+		opening_begin(&store.opening, (struct bytes){ (const char *)store.cluster, sizeof(store.cluster) });
+	else if (store.commit.engine->claim)
+		claim_shards();
 }
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)
@@ -298,17 +399,18 @@ static void on_query(struct child *c, const struct control_query *m)
 	struct commit_figures f;
 	struct buffer out = { 0 };
 
-	if (!bytes_equal(m->verb, BYTES_LITERAL("status"))) {
+	if (!store.open || !bytes_equal(m->verb, BYTES_LITERAL("status"))) {
 		rows.error = BYTES_LITERAL("the store has no answer to that");
 		child_rows(c, &rows);
 		return;
 	}
 	commit_read_figures(&store.commit, &f);
 	msgpack_write_array(&out, 1);
-	msgpack_write_map(&out, 9);
+	msgpack_write_map(&out, 10);
 	text(&out, "engine", store.commit.engine->name);
-	text(&out, "path", store.commit.directory);
-	text(&out, "state", f.full ? "full" : f.failing ? "failing" : "good");
+	text(&out, "path", store.commit.place);
+	text(&out, "state", commit_state_name(f.state));
+	number(&out, "shards_lost", f.lost);
 	number(&out, "commits", f.commits);
 	number(&out, "batches", f.batches);
 	number(&out, "changes", f.changes);
@@ -328,7 +430,7 @@ static void on_drain(struct child *c)
 }
 
 static const struct child_handlers handlers = {
-	.on_hello = on_hello, .on_peer = on_peer, .on_query = on_query, .on_drain = on_drain,
+	.on_hello = on_hello, .on_shards = on_shards, .on_peer = on_peer, .on_query = on_query, .on_drain = on_drain,
 };
 
 int main(void)
@@ -341,13 +443,23 @@ int main(void)
 	}
 	ev_async_init(&store.done_signal, on_done);
 	ev_async_start(store.child.loop, &store.done_signal);
+	opening_init(&store.opening, &store.child, &store.commit, &store.done_signal, on_open);
+	ev_timer_init(&store.watching, on_watch, WATCH, WATCH);
+	ev_timer_init(&store.moving, on_moved, MOVED_AFTER, 0.0);
 	r = child_run(&store.child);
+	while (store.moved_first) {
+		struct job *next = store.moved_first->next;
+
+		job_free(store.moved_first);
+		store.moved_first = next;
+	}
 	while (store.peers) {
 		store.peers->lost = true;
 		store.peers->jobs = 0;
 		reap(store.peers);
 	}
 	commit_fini(&store.commit);
+	free(store.claimed);
 	child_fini(&store.child);
 	return r;
 }

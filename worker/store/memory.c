@@ -10,10 +10,11 @@ struct record {
 	char data[];
 };
 
-static void *open_db(const char *directory, struct buffer *error)
+static enum engine_result open_db(const struct engine_settings *settings, void **ret_db, struct buffer *error)
 {
-	(void)directory, (void)error;
-	return memory_new(sizeof(struct map));
+	(void)settings, (void)error;
+	*ret_db = memory_new(sizeof(struct map));
+	return ENGINE_OK;
 }
 
 static void close_db(void *at)
@@ -61,4 +62,6 @@ static int read_db(void *at, struct bytes key, struct buffer *out, struct buffer
 	return 1;
 }
 
-const struct engine_ops engine_memory = { "memory", open_db, close_db, write_db, read_db };
+const struct engine_ops engine_memory = {
+	.name = "memory", .open = open_db, .close = close_db, .write = write_db, .read = read_db,
+};

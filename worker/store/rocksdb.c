@@ -74,14 +74,15 @@ static void take_error(char *take_text, struct buffer *error)
 	rocksdb_free(take_text);
 }
 
-static void *open_db(const char *directory, struct buffer *error)
+static enum engine_result open_db(const struct engine_settings *settings, void **ret_db, struct buffer *error)
 {
+	const char *directory = settings->directory;
 	struct db *db;
 	char *text = NULL;
 
 	if (mkdir(directory, 0700) < 0 && errno != EEXIST) {
 		buffer_printf(error, "%s cannot be made: %s", directory, strerror(errno));
-		return NULL;
+		return ENGINE_FAILED;
 	}
 	db = memory_new(sizeof(*db));
 	set_options(db);
@@ -89,12 +90,13 @@ static void *open_db(const char *directory, struct buffer *error)
 	if (text) {
 		take_error(text, error);
 		close_db(db);
-		return NULL;
+		return ENGINE_FAILED;
 	}
 	db->synced = rocksdb_writeoptions_create();
 	rocksdb_writeoptions_set_sync(db->synced, 1);
 	db->reads = rocksdb_readoptions_create();
-	return db;
+	*ret_db = db;
+	return ENGINE_OK;
 }
 
 /* RocksDB tells kinds of failure apart in its text alone: `IO error: No space left on
@@ -152,4 +154,6 @@ static int read_db(void *at, struct bytes key, struct buffer *out, struct buffer
 	return 1;
 }
 
-const struct engine_ops engine_rocksdb = { "rocksdb", open_db, close_db, write_db, read_db };
+const struct engine_ops engine_rocksdb = {
+	.name = "rocksdb", .open = open_db, .close = close_db, .write = write_db, .read = read_db,
+};

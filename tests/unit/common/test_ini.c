@@ -56,14 +56,14 @@ static void every_problem_is_told_with_its_line(void **state)
 {
 	(void)state;
 	assert_int_equal(parse("stray = 1\n[client]\nlisen = x\ntimeout = soon\nnonsense\n[clients]\nlisten = x\n"
-	                       "[store]\nengine = postgresql\nengine = memory\n"), -22);
+	                       "[client]\nauth = token\nauth = none\n"), -22);
 	expect_errors("stage.ini:1: key 'stray' stands before any [section]\n"
 	              "stage.ini:3: unknown key 'lisen' in [client] (did you mean 'listen'?)\n"
 	              "stage.ini:4: [client] timeout: 'soon' is not a time such as 500ms, 5s, 15m or 1h\n"
 	              "stage.ini:5: not `key = value`\n"
 	              "stage.ini:7: unknown section [clients] (did you mean [client]?)\n"
-	              "stage.ini:9: [store] engine: this version has no PostgreSQL store\n"
-	              "stage.ini:10: [store] engine stands here again, after line 9\n");
+	              "stage.ini:9: [client] auth: this version does not authenticate clients\n"
+	              "stage.ini:10: [client] auth stands here again, after line 9\n");
 }
 
 static void long_values_arrive_whole(void **state)
@@ -138,6 +138,34 @@ static void fragments_follow_in_order_and_the_environment_wins(void **state)
 	assert_int_equal(system(command), 0);
 }
 
+static void passwords_are_not_shown(void **state)
+{
+	static const struct { const char *url, *shown; } cases[] = {
+		{ "", "" },
+		{ "postgresql://db1/stage", "postgresql://db1/stage" },
+		{ "postgresql://stage@db1:5432/stage", "postgresql://stage@db1:5432/stage" },
+		{ "postgresql://stage:sesame@db1:5432/stage", "postgresql://stage:***@db1:5432/stage" },
+		{ "postgresql://stage:a@b:c@db1/stage?x=a@b", "postgresql://stage:***@db1/stage?x=a@b" },
+		{ "postgresql:///stage?host=/run&password=sesame&sslpassword=s", "postgresql:///stage?host=/run&password=***&sslpassword=***" },
+		{ "host=db1 password=sesame dbname=stage", "host=db1 password=*** dbname=stage" },
+		{ "password = 'a \\' b' host=db1", "password =*** host=db1" },
+		{ "host=db1 passfile=/run/password", "host=db1 passfile=/run/password" },
+		{ "password='sesame", "password=***" },
+	};
+	const struct config_row *row = config_find(BYTES_LITERAL("store"), BYTES_LITERAL("url"));
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buffer text = { 0 };
+
+		assert_int_equal(config_set(&config, row, bytes_of(cases[i].url), CONFIG_FILE, &errors), 0);
+		config_show(&config, row, &text);
+		buffer_append(&text, "", 1);
+		assert_string_equal(text.data, cases[i].shown);
+		buffer_fini(&text);
+	}
+}
+
 static void every_default_is_within_its_own_bounds(void **state)
 {
 	(void)state;
@@ -193,7 +221,7 @@ int main(void)
 		T(values_are_taken), T(every_problem_is_told_with_its_line), T(long_values_arrive_whole),
 		T(too_long_a_line_is_refused), T(line_ends_and_marks_of_other_systems_are_borne),
 		T(fragments_follow_in_order_and_the_environment_wins), T(every_default_is_within_its_own_bounds),
-		T(bounds_hold_at_their_edges), T(addresses_have_a_host_and_a_port),
+		T(bounds_hold_at_their_edges), T(addresses_have_a_host_and_a_port), T(passwords_are_not_shown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <setjmp.h>
 #include <cmocka.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -17,27 +18,64 @@ static struct stream streams[2];
 static char said[4096];     /* what was answered: `a1 ok`, `b2 internal`, `load 7 found` */
 static unsigned answered;
 
-/* The engine of the test: a memory engine whose writes fail while `failing` says so. */
+/* The engine of the test: a memory engine whose writes fail while `failing` says so, and
+ * where shards from `lost` on have another owner. */
 static _Atomic int failing; /* enum engine_result */
-static _Atomic unsigned writes, opens;
+static _Atomic unsigned writes, opens, attempts, claims;
+static _Atomic uint32_t lost;
 
-static void *open_engine(const char *directory, struct buffer *error)
+static enum engine_result open_engine(const struct engine_settings *settings, void **ret_db, struct buffer *error)
 {
 	opens++;
-	return engine_memory.open(directory, error);
+	return engine_memory.open(settings, ret_db, error);
 }
 
 static enum engine_result write_engine(void *db, const struct engine_change *changes, size_t count, struct buffer *error)
 {
+	attempts++;
 	if (failing) {
 		buffer_append_text(error, "the disk says no");
 		return (enum engine_result)failing;
 	}
+	for (size_t i = 0; i < count; i++)
+		if (changes[i].shard >= lost)
+			return ENGINE_FENCED;
 	writes++;
 	return engine_memory.write(db, changes, count, error);
 }
 
+static enum engine_result claim_in_engine(void *db, const struct engine_claim *wanted, size_t count, struct buffer *error)
+{
+	(void)db, (void)wanted, (void)error;
+	claims += (unsigned)count;
+	return ENGINE_OK;
+}
+
+static bool holds_in_engine(const void *db, uint32_t shard, uint64_t epoch)
+{
+	(void)db, (void)epoch;
+	return shard < lost;
+}
+
+static enum engine_result load_from_engine(void *db, struct engine_load *loads, size_t count, struct buffer *error)
+{
+	if (failing)
+		return (enum engine_result)failing;
+	for (size_t i = 0; i < count; i++) {
+		loads[i].fenced = loads[i].shard >= lost;
+		loads[i].found = !loads[i].fenced && engine_memory.read(db, loads[i].key, loads[i].record, error) > 0;
+	}
+	return ENGINE_OK;
+}
+
+static enum engine_result look_at_engine(void *db, struct buffer *error)
+{
+	(void)db, (void)error;
+	return (enum engine_result)failing;
+}
+
 static struct engine_ops engine;
+static const struct engine_settings settings = { .directory = "unused", .url = "", .node = "test" };
 
 static void on_done(struct ev_loop *l, struct ev_async *w, int events)
 {
@@ -49,7 +87,10 @@ static void on_done(struct ev_loop *l, struct ev_async *w, int events)
 		char word[64];
 
 		if (job->kind == JOB_LOAD)
-			snprintf(word, sizeof(word), "load %u %s;", (unsigned)job->number, job->found ? "found" : "absent");
+			snprintf(word, sizeof(word), "load %u %s;", (unsigned)job->number,
+			         job->code ? error_rows[job->code].name : job->found ? "found" : "absent");
+		else if (job->kind == JOB_CLAIM)
+			snprintf(word, sizeof(word), "claim;");
 		else if (job->kind == JOB_BATCH)
 			snprintf(word, sizeof(word), "%c%u %s;", job->stream == &streams[0] ? 'a' : 'b', (unsigned)job->number,
 			         error_rows[job->code].name);
@@ -63,24 +104,42 @@ static void on_done(struct ev_loop *l, struct ev_async *w, int events)
 	ev_break(loop, EVBREAK_ALL);
 }
 
-static int set_up(void **state)
+static int begin(bool shared)
 {
 	struct buffer error = { 0 };
 
-	(void)state;
 	failing = ENGINE_OK;
-	writes = opens = 0;
+	writes = opens = attempts = claims = 0;
+	lost = UINT32_MAX;
 	engine = engine_memory;
 	engine.open = open_engine;
 	engine.write = write_engine;
+	if (shared) {
+		engine.claim = claim_in_engine;
+		engine.holds = holds_in_engine;
+		engine.load = load_from_engine;
+		engine.look = look_at_engine;
+	}
 	loop = ev_loop_new(EVFLAG_AUTO);
 	ev_async_init(&signal_done, on_done);
 	ev_async_start(loop, &signal_done);
 	memset(streams, 0, sizeof(streams));
 	said[0] = '\0';
 	answered = 0;
-	assert_int_equal(commit_init(&commit, &engine, "unused", loop, &signal_done, &error), 0);
+	assert_int_equal(commit_init(&commit, &engine, &settings, loop, &signal_done, &error), 0);
 	return 0;
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	return begin(false);
+}
+
+static int set_up_shared(void **state)
+{
+	(void)state;
+	return begin(true);
 }
 
 static int tear_down(void **state)
@@ -103,19 +162,40 @@ static struct job *job_of(enum job_kind kind, unsigned stream, uint64_t number)
 	return job;
 }
 
-static void batch(unsigned stream, uint64_t number, const char *address)
+static struct job *batch_of(unsigned stream, uint64_t number, uint32_t shard, const char *address)
 {
 	struct job *job = job_of(JOB_BATCH, stream, number);
 
 	ipc_encode_entry(&job->body, &(struct ipc_batch_entry){
-		.shard = 3, .address = bytes_of(address), .record = BYTES_LITERAL("record") });
-	commit_submit(&commit, job);
+		.shard = shard, .address = bytes_of(address), .record = BYTES_LITERAL("record") });
+	return job;
+}
+
+static void batch(unsigned stream, uint64_t number, const char *address)
+{
+	commit_submit(&commit, batch_of(stream, number, 3, address));
+}
+
+/* All of them in one round: the thread cannot begin before they are there. */
+static void submit_together(struct job *jobs[], size_t count)
+{
+	pthread_mutex_lock(&commit.lock);
+	for (size_t i = 0; i < count; i++) {
+		if (commit.last)
+			commit.last->next = jobs[i];
+		else
+			commit.first = jobs[i];
+		commit.last = jobs[i];
+	}
+	pthread_cond_signal(&commit.waiting);
+	pthread_mutex_unlock(&commit.lock);
 }
 
 static void load(uint64_t number, const char *address)
 {
 	struct job *job = job_of(JOB_LOAD, 0, number);
 
+	job->shard = 3;
 	commit_key(3, bytes_of(address), &job->body);
 	commit_submit(&commit, job);
 }
@@ -140,21 +220,12 @@ static void batches_are_answered_in_order_and_loads_see_them(void **state)
 static void what_waits_is_one_commit(void **state)
 {
 	struct commit_figures f;
+	struct job *jobs[50];
 
 	(void)state;
-	pthread_mutex_lock(&commit.lock); /* the thread cannot begin before all are there */
-	for (unsigned i = 1; i <= 50; i++) {
-		struct job *job = job_of(JOB_BATCH, i % 2, i);
-
-		ipc_encode_entry(&job->body, &(struct ipc_batch_entry){ .address = BYTES_LITERAL("x") });
-		if (commit.last)
-			commit.last->next = job;
-		else
-			commit.first = job;
-		commit.last = job;
-	}
-	pthread_cond_signal(&commit.waiting);
-	pthread_mutex_unlock(&commit.lock);
+	for (unsigned i = 0; i < 50; i++)
+		jobs[i] = batch_of(i % 2, i + 1, 3, "x");
+	submit_together(jobs, 50);
 	await(50);
 	commit_read_figures(&commit, &f);
 	assert_int_equal(f.batches, 50);
@@ -189,14 +260,14 @@ static void it_writes_again_by_itself(void **state)
 	batch(0, number, "x");
 	await(1);
 	commit_read_figures(&commit, &f);
-	assert_true(f.failing && f.full);
+	assert_int_equal(f.state, COMMIT_FULL);
 	assert_string_equal(f.reason, "the disk says no");
 	failing = ENGINE_OK;
 	/* Nobody asks: the thread signals when its own attempt has succeeded. */
 	do {
 		ev_run(loop, 0);
 		commit_read_figures(&commit, &f);
-	} while (f.failing);
+	} while (f.state != COMMIT_GOOD);
 	assert_true(opens >= 2);
 	commit_submit(&commit, job_of(JOB_RESET, 0, 1));
 	batch(0, ++number, "x");
@@ -217,6 +288,130 @@ static void a_refused_epoch_fails_its_worker_alone(void **state)
 	assert_string_equal(said, "a1 moved;a2 moved;b1 ok;");
 }
 
+static struct job *claim_of(uint32_t shard)
+{
+	struct job *job = memory_new(sizeof(*job));
+	struct engine_claim claim;
+
+	memset(&claim, 0, sizeof(claim));
+	claim.shard = shard;
+	claim.epoch = 7;
+	job->kind = JOB_CLAIM;
+	buffer_append(&job->body, &claim, sizeof(claim));
+	return job;
+}
+
+static void claims_keep_their_place_among_batches(void **state)
+{
+	struct job *jobs[] = { batch_of(0, 1, 3, "x"), claim_of(3), claim_of(4), batch_of(0, 2, 3, "y") };
+
+	(void)state;
+	submit_together(jobs, 4);
+	await(4);
+	assert_string_equal(said, "a1 ok;claim;claim;a2 ok;");
+	assert_int_equal(claims, 2);
+	assert_int_equal(writes, 2);
+}
+
+static void a_lost_shard_takes_its_own_stream_along_and_no_other(void **state)
+{
+	struct job *jobs[] = {
+		batch_of(0, 1, 3, "x"), batch_of(1, 1, 3, "y"), batch_of(0, 2, 9, "z"), batch_of(1, 2, 4, "y"),
+		batch_of(0, 3, 3, "x"),
+	};
+
+	(void)state;
+	lost = 9;
+	submit_together(jobs, 5);
+	await(5);
+	assert_string_equal(said, "a1 ok;b1 ok;a2 moved;b2 ok;a3 moved;");
+	assert_int_equal(attempts, 2);
+	assert_int_equal(writes, 1);
+}
+
+static void a_load_of_a_lost_shard_is_moved(void **state)
+{
+	(void)state;
+	batch(0, 1, "x");
+	load(7, "x");
+	await(2);
+	lost = 3;
+	load(8, "x");
+	await(3);
+	assert_string_equal(said, "a1 ok;load 7 found;load 8 moved;");
+}
+
+static void await_state(enum commit_state state)
+{
+	struct commit_figures f;
+
+	do {
+		commit_read_figures(&commit, &f);
+		if (f.state != state)
+			ev_run(loop, 0);
+	} while (f.state != state);
+}
+
+static void while_the_database_is_away_everything_waits(void **state)
+{
+	(void)state;
+	failing = ENGINE_AWAY;
+	batch(0, 1, "x");
+	load(7, "x");
+	await_state(COMMIT_AWAY);
+	batch(1, 1, "y");
+	while (attempts < 3)
+		sched_yield();
+	assert_string_equal(said, "");
+	failing = ENGINE_OK;
+	await(3);
+	assert_string_equal(said, "a1 ok;load 7 found;b1 ok;");
+	await_state(COMMIT_GOOD);
+	assert_int_equal(opens, 1);
+}
+
+/* What had no answer may have been written before the shard was lost. */
+static void who_loses_a_shard_while_the_database_is_away_is_told_maybe(void **state)
+{
+	(void)state;
+	failing = ENGINE_AWAY;
+	batch(0, 1, "x");
+	await_state(COMMIT_AWAY);
+	lost = 0;
+	failing = ENGINE_OK;
+	await(1);
+	assert_string_equal(said, "a1 lost;");
+}
+
+static void an_idle_store_sees_the_database_go_and_come(void **state)
+{
+	(void)state;
+	failing = ENGINE_AWAY;
+	await_state(COMMIT_AWAY);
+	failing = ENGINE_OK;
+	await_state(COMMIT_GOOD);
+	assert_int_equal(attempts, 0);
+}
+
+static void an_end_does_not_wait_for_the_database(void **state)
+{
+	struct job *job;
+
+	(void)state;
+	failing = ENGINE_AWAY;
+	batch(0, 1, "x");
+	load(7, "x");
+	await_state(COMMIT_AWAY);
+	pthread_mutex_lock(&commit.lock);
+	commit.stopping = true;
+	pthread_cond_signal(&commit.waiting);
+	pthread_mutex_unlock(&commit.lock);
+	await(2);
+	assert_string_equal(said, "a1 internal;load 7 internal;");
+	job = commit_take_done(&commit);
+	assert_null(job);
+}
+
 static void keys_begin_with_their_shard(void **state)
 {
 	struct buffer key = { 0 };
@@ -235,6 +430,11 @@ int main(void)
 		T(batches_are_answered_in_order_and_loads_see_them), T(what_waits_is_one_commit),
 		T(nothing_overtakes_a_failure_until_the_reset), T(it_writes_again_by_itself),
 		T(a_refused_epoch_fails_its_worker_alone), T(keys_begin_with_their_shard),
+#define SHARED(name) cmocka_unit_test_setup_teardown(name, set_up_shared, tear_down)
+		SHARED(claims_keep_their_place_among_batches), SHARED(a_lost_shard_takes_its_own_stream_along_and_no_other),
+		SHARED(a_load_of_a_lost_shard_is_moved), SHARED(while_the_database_is_away_everything_waits),
+		SHARED(who_loses_a_shard_while_the_database_is_away_is_told_maybe),
+		SHARED(an_idle_store_sees_the_database_go_and_come), SHARED(an_end_does_not_wait_for_the_database),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

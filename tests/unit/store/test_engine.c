@@ -33,9 +33,10 @@ static int remove_directory(void **state)
 static void *open_it(const struct engine_ops *engine)
 {
 	struct buffer error = { 0 };
-	void *db = engine->open(path, &error);
+	struct engine_settings settings = { .directory = path };
+	void *db = NULL;
 
-	assert_non_null(db);
+	assert_int_equal(engine->open(&settings, &db, &error), ENGINE_OK);
 	buffer_fini(&error);
 	return db;
 }
@@ -43,7 +44,7 @@ static void *open_it(const struct engine_ops *engine)
 static void put(const struct engine_ops *engine, void *db, const char *key, const char *record, bool remove)
 {
 	struct buffer error = { 0 };
-	struct engine_change c = { bytes_of(key), bytes_of(record), remove };
+	struct engine_change c = { .key = bytes_of(key), .record = bytes_of(record), .remove = remove };
 
 	assert_int_equal(engine->write(db, &c, 1, &error), ENGINE_OK);
 	buffer_fini(&error);
@@ -96,12 +97,13 @@ static void rocksdb_keeps_it_across_its_end(void **state)
 
 static void one_process_has_a_database_at_a_time(void **state)
 {
+	struct engine_settings settings = { .directory = path };
 	struct buffer error = { 0 };
-	void *db;
+	void *db, *second;
 
 	(void)state;
 	db = open_it(&engine_rocksdb);
-	assert_null(engine_rocksdb.open(path, &error));
+	assert_int_equal(engine_rocksdb.open(&settings, &second, &error), ENGINE_FAILED);
 	assert_true(buffer_length(&error) > 0);
 	buffer_fini(&error);
 	engine_rocksdb.close(db);
