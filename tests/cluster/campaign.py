@@ -1,0 +1,218 @@
+"""Faults of every kind under load, and what they may never cost: two owners of one actor at a
+time, an acknowledged change, histories that differ.
+
+    python3 tests/cluster/campaign.py [FAULTS] [--store postgresql|rocksdb] [--nodes N] [--seed S]
+"""
+
+import argparse
+import os
+import random
+import shutil
+import signal
+import statistics
+import sys
+import tempfile
+import time
+
+from _load import Load
+from _net import Net, missing
+from _node import ROOT, Late, Node, Postgres, wait_for
+
+PART = 8         # faults between two looks at all histories
+ZEROS = ("lost", "diverged", "stale", "doubled", "lied", "invented", "gap", "missing")
+MEANS = {"lost": "acknowledged changes lost", "diverged": "histories that differ (double owners)",
+         "stale": "reads of the past (double owners)", "doubled": "changes made twice",
+         "lied": "refused changes made", "invented": "values out of nowhere",
+         "gap": "watch gaps", "missing": "replies missing"}
+
+
+class Cluster:
+    def __init__(self, store, count):
+        self.home = tempfile.mkdtemp(prefix="stage-cluster-")
+        os.chmod(self.home, 0o755)
+        self.net = Net(count)
+        self.database = Postgres(self.net).start() if store == "postgresql" else None
+        self.store = store
+        self.actors = shutil.copytree(f"{ROOT}/tests/cluster/actors", f"{self.home}/actors")
+        settings = {"store.engine": "postgresql", "store.url": self.database.url} if self.database else {}
+        self.nodes = [Node(self.net, str(i + 1), self.home, settings, self.actors) for i in range(count)]
+
+    def start(self):
+        self.nodes[0].start()
+        wait_for("the first node is ready", self.nodes[0].is_ready)
+        for node in self.nodes[1:]:
+            node.start("--join", self.net.address("1"))
+        self.wait_whole()
+
+    def is_whole(self):
+        for node in self.nodes:
+            members = node.members()
+            up = [m for m in members.values() if m["state"] == "up"]
+            if len(up) != len(self.nodes) or sum(m["shards"] for m in up) != 1024:
+                return False
+        return all(node.is_ready() for node in self.nodes)
+
+    def wait_whole(self, seconds=60):
+        try:
+            wait_for("all nodes are up and share all shards", self.is_whole, seconds, 0.1)
+        except Late:
+            for node in self.nodes:
+                print(f"--- node {node.name}: {node.members()}\n{node.tail()}", file=sys.stderr)
+            raise
+
+    def close(self):
+        for node in self.nodes:
+            if node.is_running():
+                if node.stopped:
+                    node.thaw()
+                node.kill()
+        if self.database:
+            self.database.close()
+        self.net.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+# --- faults: each begins, lasts for a while, and ends ------------------------------------
+
+def kill_node(cluster, node, rng):
+    node.kill()
+    yield rng.uniform(0.2, 4)
+    node.start()
+
+
+def freeze_node(cluster, node, rng):
+    node.freeze()
+    yield rng.uniform(0.3, 6)
+    node.thaw()
+
+
+def isolate(cluster, node, rng):
+    for other in cluster.nodes:
+        if other is not node:
+            cluster.net.cut(node.name, other.name)
+            cluster.net.cut(other.name, node.name)
+    yield rng.uniform(0.5, 6)
+    cluster.net.heal()
+
+
+def cut_one_way(cluster, node, rng):
+    other = rng.choice([n for n in cluster.nodes if n is not node])
+    cluster.net.cut(node.name, other.name)
+    yield rng.uniform(0.5, 5)
+    cluster.net.heal()
+
+
+def cut_pair(cluster, node, rng):
+    other = rng.choice([n for n in cluster.nodes if n is not node])
+    cluster.net.cut(node.name, other.name)
+    cluster.net.cut(other.name, node.name)
+    yield rng.uniform(0.5, 5)
+    cluster.net.heal()
+
+
+def cut_store(cluster, node, rng):
+    cluster.net.cut(node.name, "db")
+    yield rng.uniform(0.5, 4)
+    cluster.net.heal()
+
+
+def kill_child(program):
+    def fault(cluster, node, rng):
+        pid = node.child(program)
+        if pid:
+            node.signal(signal.SIGKILL, [pid])
+        yield rng.uniform(0.1, 1)
+    fault.__name__ = "kill_" + program.replace("stage-", "")
+    return fault
+
+
+def freeze_supervisor(cluster, node, rng):
+    """Its workers live on: only the end of the lease stops them."""
+    pid = node.child("stage")
+    node.signal(signal.SIGSTOP, [pid])
+    yield rng.uniform(1, 6)
+    node.signal(signal.SIGCONT, [pid])
+
+
+def drain(cluster, node, rng):
+    node.ctl("drain", timeout=60)
+    yield rng.uniform(0.1, 1)
+    node.ctl("resume", timeout=60)
+
+
+FAULTS = [kill_node, freeze_node, isolate, cut_one_way, cut_pair, freeze_supervisor, drain,
+          kill_child("stage-gateway"), kill_child("stage-actor"), kill_child("stage-store"), kill_child("stage-tunnel")]
+
+
+def play(cluster, load, fault, rng, pauses):
+    """The fault on one of the nodes; afterwards the cluster becomes whole. The pause is the
+    longest that a client of another node had to wait for a success."""
+    node = rng.choice(cluster.nodes)
+    others = [c for c in load.clients if c.node != node.name]
+    began = time.monotonic()
+    course = fault(cluster, node, rng)
+    worst, until = 0.0, began + next(course)
+    while time.monotonic() < until:
+        worst = max([worst] + [time.monotonic() - max(c.succeeded, began) for c in others])
+        time.sleep(0.02)
+    next(course, None)
+    cluster.wait_whole()
+    worst = max([worst] + [time.monotonic() - max(c.succeeded, began) for c in others])
+    pauses.setdefault(fault.__name__, []).append(worst)
+    return node
+
+
+def report(pauses, load, zeros, acknowledged):
+    print(f"{'fault':20} {'times':>5} {'pause median':>12} {'worst':>8}   (at the nodes that were not hit)")
+    for name, values in sorted(pauses.items()):
+        print(f"{name:20} {len(values):5} {statistics.median(values):10.2f} s {max(values):6.2f} s")
+    every = [value for values in pauses.values() for value in values]
+    if every:
+        print(f"{'all':20} {len(every):5} {statistics.median(every):10.2f} s {max(every):6.2f} s")
+    print("answers: " + ", ".join(f"{code} {n}" for code, n in sorted(load.codes.items(), key=lambda item: -item[1])))
+    print(f"acknowledged changes checked: {acknowledged}")
+    for kind in ZEROS:
+        print(f"{MEANS[kind]:40} {zeros[kind]}")
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("faults", nargs="?", type=int, default=10)
+    arguments.add_argument("--store", choices=("postgresql", "rocksdb"), default="postgresql")
+    arguments.add_argument("--nodes", type=int, default=3)
+    arguments.add_argument("--seed", type=int, default=random.randrange(1 << 30))
+    arguments.add_argument("--only", help="a kind of fault")
+    given = arguments.parse_args()
+    if missing():
+        print(f"skipped: {missing()}")
+        return 0
+    print(f"{given.faults} faults on {given.nodes} nodes, store {given.store}, seed {given.seed}", flush=True)
+    rng = random.Random(given.seed)
+    kinds = [f for f in FAULTS if given.only in (None, f.__name__)]
+    if given.store == "postgresql" and given.only in (None, "cut_store"):
+        kinds.append(cut_store)
+    zeros, pauses, acknowledged = dict.fromkeys(ZEROS, 0), {}, 0
+    cluster = Cluster(given.store, given.nodes)
+    try:
+        cluster.start()
+        load = Load(cluster.net, [n.name for n in cluster.nodes])
+        for number in range(given.faults):
+            if number % PART == 0:
+                load.begin()
+            fault = kinds[number % len(kinds)] if number < len(kinds) else rng.choice(kinds)
+            node = play(cluster, load, fault, rng, pauses)
+            print(f"{number + 1:4} {fault.__name__:18} node {node.name}  pause {pauses[fault.__name__][-1]:.2f} s", flush=True)
+            if (number + 1) % PART == 0 or number + 1 == given.faults:
+                for kind, text in load.end():
+                    zeros[kind] += 1
+                    print(f"PROBLEM {kind}: {text}", flush=True)
+                acknowledged += load.acknowledged()
+        load.close()
+        report(pauses, load, zeros, acknowledged)
+    finally:
+        cluster.close()
+    return 1 if any(zeros.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
