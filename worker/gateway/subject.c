@@ -49,7 +49,7 @@ void subject_free(struct subject *s)
 
 bool subject_unused(const struct subject *s)
 {
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < sizeof(s->relays) / sizeof(s->relays[0]); i++)
 		if (s->relays[i])
 			return false;
 	return TAILQ_EMPTY(&s->watches) && s->asking == 0;
