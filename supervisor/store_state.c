@@ -24,7 +24,7 @@ static void on_done(struct query *q)
 		struct msgpack_reader r = msgpack_read(admin_row_get(buffer_bytes(&q->answers[0].rows), "empty"));
 
 		empty = msgpack_read_bool(&r);
-		known = true; empty = empty || r.bad; // TEMPORARY
+		known = !r.bad;
 	}
 	question->on_answer(question->owner, known, empty);
 	free(question);

@@ -38,14 +38,14 @@ static uint64_t next_duty(const struct commit *c)
 	return c->engine->look ? clock_now_ms() + LOOK_MS : 0;
 }
 
-/* A claim alone, or what waits up to the next one. */
+/* One with a round of its own, or what waits up to the next such. */
 static struct job *take_jobs(struct commit *c)
 {
 	struct job *jobs = c->first, *last = jobs;
 
 	if (jobs == NULL)
 		return NULL;
-	while (jobs->kind != JOB_CLAIM && last->next && last->next->kind != JOB_CLAIM)
+	while (jobs->kind < JOB_CLAIM && last->next && last->next->kind < JOB_CLAIM)
 		last = last->next;
 	c->first = last->next;
 	if (c->first == NULL)

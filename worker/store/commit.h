@@ -19,23 +19,25 @@ struct stream {
 	struct buffer reason;
 };
 
-/* CLAIM: what is submitted after it may name the new epochs. */
-enum job_kind { JOB_BATCH, JOB_LOAD, JOB_RESET, JOB_CLAIM };
+/* CLAIM: what is submitted after it may name the new epochs. SCAN, IMPORT, DROP and EMPTY are
+ * for whole shards (transfer.h): they have a round each, as claims do. */
+enum job_kind { JOB_BATCH, JOB_LOAD, JOB_RESET, JOB_CLAIM, JOB_SCAN, JOB_IMPORT, JOB_DROP, JOB_EMPTY };
 
 struct job {
 	struct job *next;
 	enum job_kind kind;
 	struct stream *stream;  /* outlives its jobs; CLAIM has none */
 	void *owner;            /* the submitter's */
-	struct buffer body;     /* BATCH: its entries as encoded; LOAD: the key; CLAIM: struct engine_claim … */
-	uint32_t shard;         /* LOAD */
+	struct buffer body;     /* BATCH: its entries as encoded; LOAD: the key; CLAIM: struct engine_claim …;
+	                         * SCAN: the key behind which it begins; IMPORT: pairs */
+	uint32_t shard;         /* LOAD, SCAN, DROP */
 	uint64_t epoch;         /* LOAD */
 	uint64_t number;        /* seq of BATCH and RESET, rid of LOAD */
 	enum error_code code;   /* BATCH, LOAD: refused already where not ERROR_NONE; then the outcome */
-	bool found;
+	bool found;             /* LOAD; SCAN: there is more; EMPTY: something is there */
 	bool fenced;            /* ERROR_MOVED because the database knows another owner */
 	bool doubtful;          /* BATCH: an attempt to write it ended without an answer */
-	struct buffer record;   /* LOAD: what was found */
+	struct buffer record;   /* LOAD: what was found; SCAN: pairs */
 	struct buffer reason;   /* of a code other than ERROR_NONE */
 };
 

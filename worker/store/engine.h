@@ -76,6 +76,16 @@ struct engine_ops {
 	 * shard in the same epoch changes nothing. */
 	enum engine_result (*claim)(void *db, const struct engine_claim *claims, size_t count, struct buffer *error);
 	bool (*holds)(const void *db, uint32_t shard, uint64_t epoch);
+	/* This and the next: NULL where nodes share the database, so that nothing moves. Appends
+	 * pairs (proto/transfer.h) of a shard in the order of their keys, from behind `after`
+	 * (empty: from the first) on, about `budget` bytes; *ret_more: there are others. A shard
+	 * that is read so is not written to meanwhile. */
+	enum engine_result (*scan)(void *db, uint32_t shard, struct bytes after, size_t budget, struct buffer *pairs,
+	                           bool *ret_more, struct buffer *error);
+	/* Removes all records of a shard, on stable storage. */
+	enum engine_result (*drop)(void *db, uint32_t shard, struct buffer *error);
+	/* Whether there is no record at all. */
+	bool (*is_empty)(void *db);
 	/* NULL: recovery is close, open and a write. Whether it writes again after ENGINE_FULL or
 	 * ENGINE_FAILED; leaves nothing behind. */
 	enum engine_result (*probe)(void *db, struct buffer *error);

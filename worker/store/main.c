@@ -12,6 +12,7 @@
 #include "worker/child.h"
 #include "worker/store/commit.h"
 #include "worker/store/opening.h"
+#include "worker/store/transfer.h"
 
 #define QUEUE_MOST (64u << 20) /* bytes of jobs under way above which links are not read */
 #define WATCH 0.5              /* seconds between looks at the commit thread's state */
@@ -243,7 +244,7 @@ static void on_watch(struct ev_loop *loop, struct ev_timer *timer, int events)
 
 static void finish_if_drained(void)
 {
-	if (!store.draining || store.queued > 0)
+	if (!store.draining || store.queued > 0 || transfer_busy())
 		return;
 	for (const struct peer *p = store.peers; p; p = p->next)
 		if (!p->lost || p->jobs > 0)
@@ -294,6 +295,52 @@ static void on_moved(struct ev_loop *loop, struct ev_timer *timer, int events)
 	finish_if_drained();
 }
 
+static void number(struct buffer *out, const char *key, uint64_t value)
+{
+	msgpack_write_str(out, bytes_of(key));
+	msgpack_write_uint(out, value);
+}
+
+static void text(struct buffer *out, const char *key, const char *value)
+{
+	msgpack_write_str(out, bytes_of(key));
+	msgpack_write_str(out, bytes_of(value));
+}
+
+/* An admin's question, once it is known whether there is anything at all (number: the query's). */
+static void answer_status(struct job *take_job)
+{
+	struct control_rows rows = { .query = (uint32_t)take_job->number, .last = true };
+	struct commit_figures f;
+	struct buffer out = { 0 };
+
+	commit_read_figures(&store.commit, &f);
+	msgpack_write_array(&out, 1);
+	msgpack_write_map(&out, 11);
+	text(&out, "engine", store.commit.engine->name);
+	text(&out, "path", store.commit.place);
+	text(&out, "state", commit_state_name(f.state));
+	msgpack_write_str(&out, BYTES_LITERAL("empty"));
+	msgpack_write_bool(&out, !take_job->found && take_job->code == ERROR_NONE);
+	number(&out, "shards_lost", f.lost);
+	number(&out, "commits", f.commits);
+	number(&out, "batches", f.batches);
+	number(&out, "changes", f.changes);
+	number(&out, "bytes", f.bytes);
+	number(&out, "commit_p50_us", f.commit_p50_ns / 1000);
+	number(&out, "commit_p99_us", f.commit_p99_ns / 1000);
+	rows.rows = buffer_bytes(&out);
+	child_rows(&store.child, &rows);
+	buffer_fini(&out);
+	job_free(take_job);
+}
+
+static void finish_whole(struct job *take_job)
+{
+	transfer_job_done(take_job);
+	job_free(take_job);
+}
+
 static void on_done(struct ev_loop *loop, struct ev_async *watcher, int events)
 {
 	struct job *job = commit_take_done(&store.commit);
@@ -304,6 +351,10 @@ static void on_done(struct ev_loop *loop, struct ev_async *watcher, int events)
 
 		if (job->kind == JOB_LOAD && job->fenced)
 			finish_later(job);
+		else if (job->kind == JOB_EMPTY)
+			answer_status(job);
+		else if (job->kind > JOB_CLAIM)
+			finish_whole(job);
 		else
 			finish(job);
 		job = next;
@@ -381,56 +432,47 @@ static void on_peer(struct child *c, const struct control_peer *m, int take_fd)
 		link_pause(&peer->link);
 }
 
-static void number(struct buffer *out, const char *key, uint64_t value)
-{
-	msgpack_write_str(out, bytes_of(key));
-	msgpack_write_uint(out, value);
-}
-
-static void text(struct buffer *out, const char *key, const char *value)
-{
-	msgpack_write_str(out, bytes_of(key));
-	msgpack_write_str(out, bytes_of(value));
-}
-
 static void on_query(struct child *c, const struct control_query *m)
 {
-	struct control_rows rows = { .query = m->query, .last = true };
-	struct commit_figures f;
-	struct buffer out = { 0 };
+	struct job *job;
 
 	if (!store.open || !bytes_equal(m->verb, BYTES_LITERAL("status"))) {
-		rows.error = BYTES_LITERAL("the store has no answer to that");
-		child_rows(c, &rows);
+		child_rows(c, &(struct control_rows){ .query = m->query, .last = true,
+			                              .error = BYTES_LITERAL("the store has no answer to that") });
 		return;
 	}
-	commit_read_figures(&store.commit, &f);
-	msgpack_write_array(&out, 1);
-	msgpack_write_map(&out, 10);
-	text(&out, "engine", store.commit.engine->name);
-	text(&out, "path", store.commit.place);
-	text(&out, "state", commit_state_name(f.state));
-	number(&out, "shards_lost", f.lost);
-	number(&out, "commits", f.commits);
-	number(&out, "batches", f.batches);
-	number(&out, "changes", f.changes);
-	number(&out, "bytes", f.bytes);
-	number(&out, "commit_p50_us", f.commit_p50_ns / 1000);
-	number(&out, "commit_p99_us", f.commit_p99_ns / 1000);
-	rows.rows = buffer_bytes(&out);
-	child_rows(c, &rows);
-	buffer_fini(&out);
+	job = memory_new(sizeof(*job));
+	job->kind = JOB_EMPTY;
+	job->number = m->query;
+	if (store.commit.engine->is_empty)
+		commit_submit(&store.commit, job);
+	else
+		answer_status(job);
+}
+
+static void on_transfer(struct child *c, const struct control_transfer *m, int take_fd)
+{
+	transfer_begin(c, &store.commit, m, take_fd);
+}
+
+static void on_drop(struct child *c, struct bytes shards)
+{
+	(void)c;
+	if (store.open)
+		transfer_drop(&store.commit, shards);
 }
 
 static void on_drain(struct child *c)
 {
 	(void)c;
 	store.draining = true;
+	transfer_end_all();
 	finish_if_drained();
 }
 
 static const struct child_handlers handlers = {
 	.on_hello = on_hello, .on_shards = on_shards, .on_peer = on_peer, .on_query = on_query, .on_drain = on_drain,
+	.on_transfer = on_transfer, .on_drop = on_drop,
 };
 
 int main(void)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "common/memory.h"
+#include "proto/transfer.h"
 #include "worker/store/engine.h"
 
 #define WRITE_BUFFER (64u << 20) /* bytes in memory before a file of its own */
@@ -154,6 +155,87 @@ static int read_db(void *at, struct bytes key, struct buffer *out, struct buffer
 	return 1;
 }
 
+/* --- whole shards --- */
+
+static enum engine_result iterator_result(rocksdb_iterator_t *i, struct buffer *error)
+{
+	char *text = NULL;
+
+	rocksdb_iter_get_error(i, &text);
+	rocksdb_iter_destroy(i);
+	if (text == NULL)
+		return ENGINE_OK;
+	take_error(text, error);
+	return ENGINE_FAILED;
+}
+
+static bool is_of(struct bytes key, const unsigned char prefix[2])
+{
+	return key.len >= 2 && memcmp(key.data, prefix, 2) == 0;
+}
+
+static struct bytes key_at(rocksdb_iterator_t *i)
+{
+	struct bytes key;
+
+	key.data = rocksdb_iter_key(i, &key.len);
+	return key;
+}
+
+static enum engine_result scan_db(void *at, uint32_t shard, struct bytes after, size_t budget, struct buffer *pairs,
+                                  bool *ret_more, struct buffer *error)
+{
+	struct db *db = at;
+	const unsigned char prefix[2] = { (unsigned char)(shard >> 8), (unsigned char)shard };
+	rocksdb_iterator_t *i = rocksdb_create_iterator(db->handle, db->reads);
+
+	if (after.len > 0)
+		rocksdb_iter_seek(i, after.data, after.len);
+	else
+		rocksdb_iter_seek(i, (const char *)prefix, sizeof(prefix));
+	if (after.len > 0 && rocksdb_iter_valid(i) && bytes_equal(key_at(i), after))
+		rocksdb_iter_next(i);
+	for (; rocksdb_iter_valid(i) && is_of(key_at(i), prefix) && buffer_length(pairs) < budget; rocksdb_iter_next(i)) {
+		struct bytes record;
+
+		record.data = rocksdb_iter_value(i, &record.len);
+		transfer_add_pair(pairs, key_at(i), record);
+	}
+	*ret_more = rocksdb_iter_valid(i) && is_of(key_at(i), prefix);
+	return iterator_result(i, error);
+}
+
+static enum engine_result drop_db(void *at, uint32_t shard, struct buffer *error)
+{
+	struct db *db = at;
+	const char from[2] = { (char)(shard >> 8), (char)shard }, to[2] = { (char)((shard + 1) >> 8), (char)(shard + 1) };
+	rocksdb_writebatch_t *batch = rocksdb_writebatch_create();
+	char *text = NULL;
+
+	rocksdb_writebatch_delete_range(batch, from, sizeof(from), to, sizeof(to));
+	rocksdb_write(db->handle, db->synced, batch, &text);
+	rocksdb_writebatch_destroy(batch);
+	if (text == NULL)
+		return ENGINE_OK;
+	take_error(text, error);
+	return ENGINE_FAILED;
+}
+
+/* Shards are fewer than 0xffff: what begins so is the store's own. */
+static bool is_empty_db(void *at)
+{
+	struct db *db = at;
+	rocksdb_iterator_t *i = rocksdb_create_iterator(db->handle, db->reads);
+	static const unsigned char own[2] = { 0xff, 0xff };
+	bool empty;
+
+	rocksdb_iter_seek_to_first(i);
+	empty = !rocksdb_iter_valid(i) || is_of(key_at(i), own);
+	rocksdb_iter_destroy(i);
+	return empty;
+}
+
 const struct engine_ops engine_rocksdb = {
 	.name = "rocksdb", .open = open_db, .close = close_db, .write = write_db, .read = read_db,
+	.scan = scan_db, .drop = drop_db, .is_empty = is_empty_db,
 };
