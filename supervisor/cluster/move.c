@@ -12,6 +12,7 @@
 #include "supervisor/handshake.h"
 
 #define RELEASE_LIMIT 10000 /* ms that turns under way have, then they are given up */
+#define TOGETHER 20         /* ms that shards which are free wait for others of their move */
 #define PATIENCE 2000       /* ms that an entry of the log may take before it is proposed again */
 
 enum step {
@@ -28,7 +29,7 @@ struct move {
 	enum step step;
 	struct machine_gone *gone;
 	uint32_t count;
-	uint64_t until, transfer;
+	uint64_t began, until, transfer;
 	uint64_t dial;
 };
 
@@ -86,7 +87,7 @@ static struct move *fresh_move(struct cluster *c, uint64_t to, uint64_t now)
 {
 	struct move *m = memory_new(sizeof(*m));
 
-	*m = (struct move){ .cluster = c, .to = to, .until = now + RELEASE_LIMIT };
+	*m = (struct move){ .cluster = c, .to = to, .began = now, .until = now + RELEASE_LIMIT };
 	m->gone = memory_new(c->machine.shard_count * sizeof(*m->gone));
 	TAILQ_INSERT_TAIL(&c->moves, m, next);
 	return m;
@@ -219,26 +220,56 @@ static void dial(struct cluster *c, struct move *m)
 	buffer_fini(&bits);
 }
 
-/* Whether the workers have let all of it go; late: whoever has not is fenced. */
-static bool all_free(struct cluster *c, const struct move *m, bool late)
+/* Whoever has not let go in time is fenced. */
+static void fence(struct cluster *c, const struct move *m)
 {
-	bool revoked = false, whole = true;
+	bool revoked = false;
 
+	for (uint32_t i = 0; i < m->count; i++)
+		revoked |= shard_map_revoke(&c->node->shards, m->gone[i].shard);
+	if (!revoked)
+		return;
+	log_warnx("turns under way are given up, their shards move", F_UINT("shards", m->count));
+	handshake_shards(c->node);
+}
+
+/* What is free goes on: a turn in the rest may wait for an actor in it. The rest, of which
+ * there is some, becomes a move of its own. */
+static void split(struct cluster *c, struct move *m)
+{
+	struct move *rest = fresh_move(c, m->to, 0);
+	uint32_t kept = 0;
+
+	rest->began = m->began;
+	rest->until = m->until;
 	for (uint32_t i = 0; i < m->count; i++) {
-		if (late)
-			revoked |= shard_map_revoke(&c->node->shards, m->gone[i].shard);
-		whole = whole && shard_map_is_free(&c->node->shards, m->gone[i].shard);
+		if (shard_map_is_free(&c->node->shards, m->gone[i].shard))
+			m->gone[kept++] = m->gone[i];
+		else
+			rest->gone[rest->count++] = m->gone[i];
 	}
-	if (revoked) {
-		log_warnx("turns under way are given up, their shards move", F_UINT("shards", m->count));
-		handshake_shards(c->node);
-	}
-	return whole;
+	m->count = kept;
+}
+
+/* Whether enough is free to go on with; the others are split off. */
+static bool is_released(struct cluster *c, struct move *m, uint64_t now)
+{
+	uint32_t count = 0;
+
+	if (now >= m->until)
+		fence(c, m);
+	for (uint32_t i = 0; i < m->count; i++)
+		count += shard_map_is_free(&c->node->shards, m->gone[i].shard);
+	if (count == 0 || (count < m->count && now < m->began + TOGETHER))
+		return false;
+	if (count < m->count)
+		split(c, m);
+	return true;
 }
 
 static void run_one(struct cluster *c, struct move *m, uint64_t now)
 {
-	if (m->step == RELEASING && all_free(c, m, now >= m->until)) {
+	if (m->step == RELEASING && is_released(c, m, now)) {
 		if (c->shared)
 			decide(c, m, true);
 		else if (node_child(c->node, CONTROL_STORE, 0)->policy.state == POLICY_READY)
@@ -250,9 +281,9 @@ static void run_one(struct cluster *c, struct move *m, uint64_t now)
 
 void move_run(struct cluster *c, uint64_t now)
 {
-	struct move *m;
+	struct move *m, *last = TAILQ_LAST(&c->moves, move_list);
 
-	TAILQ_FOREACH (m, &c->moves, next)
+	for (m = TAILQ_FIRST(&c->moves); m != NULL; m = m == last ? NULL : TAILQ_NEXT(m, next))
 		run_one(c, m, now);
 }
 

@@ -1,6 +1,7 @@
 """Clients at every node: they append, read and watch, and write down what they were told."""
 
 import json
+import os
 import random
 import socket
 import threading
@@ -171,7 +172,7 @@ class Watcher(threading.Thread):
         super().__init__(daemon=True)
         self.load, self.node, self.part = load, node, part
         self.over = False
-        self.sessions = 0
+        self.sessions = 0; self.last={}
         self.states = {address: [] for address in part.addresses}
 
     def run(self):
@@ -210,6 +211,11 @@ class Watcher(threading.Thread):
             raise Broken("the watch was refused")
         value = json_of(text)
         if "entries" in value:
+            if os.environ.get("DBG"):
+                old=self.states[address][-1].states
+                if old and len(old[-1])>len(value["entries"]):
+                    print("REGRESS",self.node,time.monotonic(),address,self.last.get(address),"||",text[:60], len(old[-1]),len(value["entries"]),flush=True)
+                self.last[address]=text[:60]
             self.states[address][-1].states.append(value["entries"])
 
     def has_seen(self, finals):
@@ -264,14 +270,20 @@ class Load:
         line.close()
         return finals
 
+    def settle(self, seconds=30.0):
+        """What of the unanswered is still on its way arrives, until all nodes show the same."""
+        end = time.monotonic() + seconds
+        while True:
+            finals = self.read_final(self.nodes[0])
+            if all(self.read_final(node) == finals for node in self.nodes[1:] + self.nodes[:1]):
+                return finals, []
+            if time.monotonic() > end:
+                return finals, [("diverged", "the nodes show different states when all is quiet")]
+
     def end(self):
         """Stops the round and returns its problems; the cluster is whole."""
         self.pause()
-        finals = self.read_final(self.nodes[0])
-        problems = []
-        for node in self.nodes[1:]:
-            if self.read_final(node) != finals:
-                problems.append(("diverged", f"node {node} and node {self.nodes[0]} show different states when all is quiet"))
+        finals, problems = self.settle()
         end = time.monotonic() + 20
         while time.monotonic() < end and not all(w.has_seen(finals) for w in self.watchers):
             time.sleep(0.02)

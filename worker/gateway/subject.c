@@ -114,6 +114,11 @@ static void put_map(struct subject *s, struct version v, struct bytes map, bool 
 		s->known = v;
 }
 
+bool subject_is_past(const struct subject *s, struct version v)
+{
+	return s->version.epoch == v.epoch && v.number < s->version.number;
+}
+
 void subject_change(struct subject *s, struct version v, struct bytes changed, struct bytes removed)
 {
 	struct msgpack_reader r = msgpack_read(removed);
@@ -137,6 +142,8 @@ void subject_replace(struct subject *s, struct version v, struct bytes all)
 
 void subject_learn(struct subject *s, struct version v, struct bytes values)
 {
+	if (subject_is_past(s, v))
+		return;
 	put_map(s, v, values, false);
 }
 

@@ -66,6 +66,8 @@ bool subject_has_relay(const struct subject *s, uint32_t bit);
 void subject_change(struct subject *s, struct version v, struct bytes changed, struct bytes removed);
 /* The members are these and no others from this version on. */
 void subject_replace(struct subject *s, struct version v, struct bytes all);
+/* It holds a later state than this one, which a former owner's late answer may bring. */
+bool subject_is_past(const struct subject *s, struct version v);
 /* These are the values at a version: what is new to us counts as changed by it. */
 void subject_learn(struct subject *s, struct version v, struct bytes values);
 

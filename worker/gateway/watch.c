@@ -120,7 +120,7 @@ void watch_end_all(struct session *s)
 	map_fini(&s->watches);
 }
 
-/* --- the request and its answer --- */
+/* --- the request --- */
 
 void watch_request(struct session *s, const struct client_request *q)
 {
@@ -136,30 +136,6 @@ void watch_request(struct session *s, const struct client_request *q)
 	request.resume = q->options & 1u << CLIENT_OPTION_V;
 	request.base = q->v;
 	request_send(s, q, &request, watch_new(s, q, request.members));
-}
-
-void watch_answered(struct pending *p, const struct ipc_reply *reply)
-{
-	struct watch *w = p->watch;
-	struct session *s = p->session;
-	struct buffer json = { 0 };
-
-	p->watch = NULL;
-	s->asking--;
-	w->subject->asking--;
-	/* What it holds now is of this version; others of the subject have it already. */
-	subject_learn(w->subject, reply->version, reply->payload);
-	w->subject->epoch = p->request.epoch;
-	w->seen = reply->version;
-	TAILQ_INSERT_TAIL(&w->subject->watches, w, of_subject);
-	map_put(&s->watches, w->id, w);
-	if (p->quiet)
-		return;
-	json_write(reply->payload, &json);
-	session_send(s, &(struct client_line){
-		.id = w->id, .word = "ok", .v = &reply->version,
-		.base = reply->resumed ? &p->request.base : NULL, .json = buffer_bytes(&json) });
-	buffer_fini(&json);
 }
 
 /* --- telling --- */
@@ -247,6 +223,36 @@ void watch_flush_before_reply(struct session *s, struct bytes address)
 		if (bytes_equal(w->subject->address, address))
 			send_owed(w, gateway.now_ms);
 	}
+}
+
+/* --- the answer to a watch request --- */
+
+void watch_answered(struct pending *p, const struct ipc_reply *reply)
+{
+	struct watch *w = p->watch;
+	struct session *s = p->session;
+	struct buffer json = { 0 };
+
+	bool late = subject_is_past(w->subject, reply->version); /* a former owner's answer */
+
+	p->watch = NULL;
+	s->asking--;
+	w->subject->asking--;
+	/* What it holds now is of this version; others of the subject have it already. */
+	subject_learn(w->subject, reply->version, reply->payload);
+	w->subject->epoch = p->request.epoch;
+	w->seen = reply->version;
+	TAILQ_INSERT_TAIL(&w->subject->watches, w, of_subject);
+	map_put(&s->watches, w->id, w);
+	if (!p->quiet) {
+		json_write(reply->payload, &json);
+		session_send(s, &(struct client_line){
+			.id = w->id, .word = "ok", .v = &reply->version,
+			.base = reply->resumed ? &p->request.base : NULL, .json = buffer_bytes(&json) });
+		buffer_fini(&json);
+	}
+	if (late)
+		owe(w, gateway.now_ms);
 }
 
 /* --- events --- */
@@ -359,17 +365,19 @@ static void ask_again(struct subject *s)
 	route_send_first(p);
 }
 
+static void take_up(struct subject *s)
+{
+	if (s->version.epoch && s->epoch != gateway.child.shards[s->shard].epoch)
+		ask_again(s);
+}
+
 void watch_take_up(void)
 {
 	size_t at = 0;
 	void *subject;
 
-	while (map_next(&gateway.subjects, &at, NULL, &subject)) {
-		struct subject *s = subject;
-
-		if (s->version.epoch && s->epoch != gateway.child.shards[s->shard].epoch)
-			ask_again(s);
-	}
+	while (map_next(&gateway.subjects, &at, NULL, &subject))
+		take_up(subject);
 }
 
 void watch_lost(uint32_t owner)
@@ -428,6 +436,11 @@ bool watch_taken_up(struct pending *p, const struct ipc_reply *reply)
 	s->asking--;
 	s->renewing = false;
 	s->epoch = p->request.epoch;
+	if (reply->code == ERROR_NONE && subject_is_past(s, reply->version)) {
+		take_up(s); /* what came since says more */
+		watch_release_subject(s);
+		return true;
+	}
 	forward_taken_up(s, reply);
 	if (reply->code != ERROR_NONE)
 		end_all(s, ERROR_GONE);
@@ -435,6 +448,8 @@ bool watch_taken_up(struct pending *p, const struct ipc_reply *reply)
 		tell_changed(s, reply->version, reply->payload, (struct bytes){ NULL, 0 });
 	else
 		tell_anew(s, reply->version, reply->payload);
+	if (reply->code == ERROR_NONE)
+		take_up(s); /* the owner may have changed again meanwhile */
 	watch_release_subject(s);
 	return true;
 }
