@@ -290,6 +290,7 @@ static void look(struct cluster *c)
 	leader_run(c, now_ns);
 	proposal_run(c, now);
 	slots_run(c, now);
+	move_receive(c, now);
 	move_run(c, now);
 	join_run(c, now);
 	leave_run(c, now);
@@ -409,6 +410,7 @@ int cluster_init(struct node *n, struct buffer *error)
 	TAILQ_INIT(&c->proposals);
 	TAILQ_INIT(&c->dialogues);
 	TAILQ_INIT(&c->moves);
+	TAILQ_INIT(&c->arrivals);
 	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);
 	leader_reset(c);
 	n->cluster = c;

@@ -12,6 +12,7 @@
 #include "supervisor/handshake.h"
 
 #define RELEASE_LIMIT 10000 /* ms that turns under way have, then they are given up */
+#define ARRIVAL_LIMIT 3000  /* ms that this node may need to hear of a move to it */
 #define TOGETHER 20         /* ms that shards which are free wait for others of their move */
 #define PATIENCE 2000       /* ms that an entry of the log may take before it is proposed again */
 
@@ -326,27 +327,80 @@ void move_store_serves(struct cluster *c)
 	drop_records(c, &drop);
 }
 
+/* --- what other nodes send ---------------------------------------------------------- */
+
+/* Records that have come. They wait until this node has heard of the move as well: what it
+ * makes of an older entry of the log, that it has them no more, must come before them. */
+struct arrival {
+	TAILQ_ENTRY(arrival) next;
+	uint64_t from, until;
+	struct buffer shards; /* a list */
+	int fd;
+};
+
+static void end_arrival(struct cluster *c, struct arrival *a)
+{
+	TAILQ_REMOVE(&c->arrivals, a, next);
+	if (a->fd >= 0)
+		close(a->fd);
+	buffer_fini(&a->shards);
+	free(a);
+}
+
+static bool is_expected(const struct cluster *c, const struct arrival *a)
+{
+	struct bytes shards = buffer_bytes(&a->shards);
+
+	for (uint32_t i = 0; i < control_list_count(shards); i++) {
+		const struct machine_shard *s = &c->machine.shards[control_list_at(shards, i)];
+
+		if (s->owner != a->from || s->to != cluster_self_id(c))
+			return false;
+	}
+	return true;
+}
+
+static void receive(struct cluster *c, struct arrival *a)
+{
+	struct buffer message = { 0 };
+
+	control_encode_transfer(&message, &(struct control_transfer){ ++c->last_transfer, false, buffer_bytes(&a->shards) });
+	child_send(node_child(c->node, CONTROL_STORE, 0), &message, a->fd);
+	buffer_fini(&message);
+	a->fd = -1;
+	end_arrival(c, a);
+}
+
+void move_receive(struct cluster *c, uint64_t now)
+{
+	bool able = !c->shared && c->state == CLUSTER_MEMBER && child_reachable(node_child(c->node, CONTROL_STORE, 0));
+	struct arrival *a, *next;
+
+	for (a = TAILQ_FIRST(&c->arrivals); a != NULL; a = next) {
+		next = TAILQ_NEXT(a, next);
+		if (able && is_expected(c, a))
+			receive(c, a);
+		else if (!able || now >= a->until)
+			end_arrival(c, a);
+	}
+}
+
 void move_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd)
 {
-	struct child *store = node_child(c->node, CONTROL_STORE, 0);
-	struct buffer shards = { 0 }, message = { 0 };
+	struct arrival *a = memory_new(sizeof(*a));
 
+	*a = (struct arrival){ .from = hello->node, .until = clock_now_ms() + ARRIVAL_LIMIT, .fd = take_fd };
 	for (uint32_t i = 0; i < c->machine.shard_count && i / 8 < hello->argument.len; i++)
 		if (hello->argument.data[i / 8] & 1 << i % 8)
-			control_list_add(&shards, i);
-	if (c->shared || c->state != CLUSTER_MEMBER || !child_reachable(store) ||
-	    machine_member(&c->machine, hello->node) == NULL) {
-		close(take_fd);
-	} else {
-		control_encode_transfer(&message, &(struct control_transfer){ ++c->last_transfer, false, buffer_bytes(&shards) });
-		child_send(store, &message, take_fd);
-		buffer_fini(&message);
-	}
-	buffer_fini(&shards);
+			control_list_add(&a->shards, i);
+	TAILQ_INSERT_TAIL(&c->arrivals, a, next);
+	cluster_soon(c);
 }
 
 void move_end_all(struct cluster *c)
 {
 	while (!TAILQ_EMPTY(&c->moves))
 		free_move(c, TAILQ_FIRST(&c->moves));
+	while (!TAILQ_EMPTY(&c->arrivals))
+		end_arrival(c, TAILQ_FIRST(&c->arrivals));
 }

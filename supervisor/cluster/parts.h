@@ -112,7 +112,9 @@ void slots_fini(struct cluster *c);
 /* --- shards of this node (share.c) and their moves (move.c) -------------------------- */
 
 struct move;
+struct arrival;
 TAILQ_HEAD(move_list, move);
+TAILQ_HEAD(arrival_list, arrival);
 
 /* Makes the node's shard map what the machine and the lease say. */
 void share_update(struct cluster *c);
@@ -127,6 +129,8 @@ bool move_has(const struct cluster *c, uint32_t shard);
 void move_transferred(struct cluster *c, const struct control_transferred *m);
 void move_store_gone(struct cluster *c);
 void move_store_serves(struct cluster *c);
+/* Takes in what other nodes send, after what the log says has been looked at. */
+void move_receive(struct cluster *c, uint64_t now);
 void move_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd);
 void move_end_all(struct cluster *c);
 
@@ -212,6 +216,7 @@ struct cluster {
 	struct slot *slots[CONTROL_NODES_MAX];
 	uint32_t last_link;
 	struct move_list moves;
+	struct arrival_list arrivals;
 	uint64_t last_transfer;
 	struct operation operation;
 	uint64_t last_operation;

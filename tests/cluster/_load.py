@@ -132,8 +132,12 @@ class Client(threading.Thread):
         self._append(part, history, lambda token: f'call {address} append t={DEADLINE} ["{token}"]')
 
     def pass_on(self, part, address, history):
-        """By way of another actor, whose answer may be the error of the call that it made."""
-        by = random.choice([a for a in part.addresses if a != address])
+        """By way of an actor before it, so that no two wait for each other. The answer may be the
+        error of the call that it made."""
+        at = part.addresses.index(address)
+        if at == 0:
+            return
+        by = random.choice(part.addresses[:at])
         self._append(part, history, lambda token: f'call {by} pass t={DEADLINE} ["{address}","{token}"]')
 
     def _append(self, part, history, text):
@@ -141,6 +145,7 @@ class Client(threading.Thread):
         outcome, length = MAYBE, 0
         try:
             words, value = self.line.ask(text(token))
+            if words[0] == "err" and os.environ.get("DBG"): print("APP", self.node, text(token), words, value, time.time(), time.monotonic()-asked, flush=True)
             if words[0] == "ok":
                 outcome, length = YES, value
                 self.succeeded = time.monotonic()
@@ -158,6 +163,7 @@ class Client(threading.Thread):
     def get(self, part, address, history):
         asked = time.monotonic()
         words, value = self.line.ask(f"get {address} entries t={DEADLINE}")
+        if words[0] == "err" and os.environ.get("DBG"): print("GET", self.node, address, words, time.time(), time.monotonic()-asked, flush=True)
         if words[0] == "ok":
             with part.lock:
                 history.reads.append(Read(value, asked, time.monotonic()))

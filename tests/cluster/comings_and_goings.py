@@ -1,0 +1,93 @@
+"""Five nodes join and leave in turn under load, by each of the three ways to join, without one
+failed request; each has a store of its own, so that all records move with their shards.
+
+    python3 tests/cluster/comings_and_goings.py [ROUNDS]
+"""
+
+import sys
+
+from _load import Load
+from _net import missing
+from _node import wait_for
+from campaign import Cluster
+
+WAYS = ("command", "option", "file")
+
+
+def come(cluster, node, way):
+    first = cluster.nodes[0]
+    if way == "command":
+        node.start()
+        wait_for(f"node {node.name} is ready", node.is_ready)
+        code, out, err = node.ctl("join", cluster.net.address(first.name))
+        assert code == 0, (code, out, err)
+        code, out, err = node.ctl("join", cluster.net.address(first.name))
+        assert code == 0 and "already" in out, ("joining twice", code, out, err)
+    elif way == "option":
+        node.start("--join", cluster.net.address(first.name))
+    else:
+        node.settings["cluster.peers"] = f"{cluster.net.address(first.name)}, {cluster.net.address('2')}"
+        node.start()
+    wait_for(f"node {node.name} has shards of its own", lambda: first.members().get(f"node{node.name}", {}).get("shards", 0) > 100)
+    wait_even(cluster, node)
+
+
+def wait_even(cluster, node):
+    def even():
+        rows = [row for row in cluster.nodes[0].members().values() if row["state"] == "up"]
+        return rows and max(r["shards"] for r in rows) - min(r["shards"] for r in rows) <= 1
+    wait_for("the shares are even", even, 60)
+    wait_for(f"node {node.name} is ready", node.is_ready)
+
+
+def go(cluster, node):
+    code, out, err = node.ctl("leave")
+    assert code == 0, (code, out, err)
+    assert "shards=0 of=1024" in err, err
+    assert node.wait_end() == 0, "a node that has left ends with 0"
+    assert f"node{node.name}" not in cluster.nodes[0].members()
+    node.settings.pop("cluster.peers", None)
+
+
+def play(cluster, rounds):
+    load, failed = None, []
+    for number in range(rounds):
+        for node, way in zip(cluster.nodes[1:], WAYS + WAYS):
+            come(cluster, node, way)
+            load = load or Load(cluster.net, ["1"], clients_each=6)
+            if load.round is None:
+                load.begin()
+            print(f"node {node.name} has joined by {way}", flush=True)
+        for node in cluster.nodes[1:]:
+            go(cluster, node)
+            print(f"node {node.name} has left", flush=True)
+    failed += load.end()
+    load.close()
+    return load, failed
+
+
+def main():
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    if missing():
+        print(f"skipped: {missing()}")
+        return 0
+    cluster = Cluster("rocksdb", 5)
+    try:
+        cluster.nodes[0].start()
+        wait_for("the first node is ready", cluster.nodes[0].is_ready)
+        load, problems = play(cluster, rounds)
+        for kind, text in problems:
+            print(f"PROBLEM {kind}: {text}")
+        errors = {code: n for code, n in load.codes.items() if code != "ok"}
+        print(f"answers: {load.codes}; failed requests: {sum(errors.values())}")
+        return 1 if problems or errors else 0
+    except AssertionError:
+        for node in cluster.nodes:
+            print(f"--- node {node.name}\n{node.tail()}", file=sys.stderr)
+        raise
+    finally:
+        cluster.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
