@@ -237,15 +237,17 @@ uint32_t shard_map_take(struct shard_map *m, const uint32_t *shards, const uint3
 
 	for (uint32_t i = 0; i < count; i++) {
 		struct control_shard *s = &m->shards[shards[i]];
-		uint32_t to = poorest(m, shares, living);
+		bool same = CONTROL_EPOCH_CLUSTER(s->epoch) == clusters[i], here = s->worker < m->workers;
+		uint32_t to = here ? s->worker : poorest(m, shares, living);
 
-		if (s->worker < m->workers || s->leaving != CONTROL_NO_WORKER)
+		/* It may have been another node's for a moment that was not seen here. */
+		if (same && (here || s->leaving != CONTROL_NO_WORKER))
 			continue;
-		if (CONTROL_EPOCH_CLUSTER(s->epoch) != clusters[i] || (uint32_t)s->epoch < m->base)
+		if (!same || (uint32_t)s->epoch < m->base)
 			s->epoch = CONTROL_EPOCH(clusters[i], m->base - 1);
 		to = to < m->workers ? to : 0; /* where all are down the first to come back serves them */
 		give(m, shards[i], to);
-		shares[to]++;
+		shares[to] += !here;
 		n++;
 	}
 	free(shares);

@@ -54,7 +54,8 @@ uint32_t shard_map_grant_all(struct shard_map *m, uint32_t worker);
 /* Another node owns the shard, in an epoch with this upper half. */
 bool shard_map_abroad(struct shard_map *m, uint32_t shard, uint32_t node_slot, uint32_t cluster);
 /* This node owns these shards, in epochs with these upper halves: those that nobody here
- * has go to the living workers with the smallest shares. */
+ * has go to the living workers with the smallest shares; one that a worker has in an epoch
+ * with another upper half stays with it and is fenced. */
 uint32_t shard_map_take(struct shard_map *m, const uint32_t *shards, const uint32_t *clusters, uint32_t count,
                         const bool *living);
 /* Begins the release of a shard that leaves this node: when its worker has let go (or is

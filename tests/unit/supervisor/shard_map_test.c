@@ -364,6 +364,20 @@ static void what_other_nodes_own_is_no_part_of_evenness(void **state)
 	shard_map_fini(&m);
 }
 
+static void what_was_anothers_unseen_is_fenced_when_it_is_taken_again(void **state)
+{
+	struct shard_map m = two_workers_of_a_cluster();
+	uint32_t worker = m.shards[0].worker;
+	const uint32_t shard = 0, same = 5, later = 7;
+
+	(void)state;
+	assert_int_equal(shard_map_take(&m, &shard, &same, 1, both), 0);
+	assert_int_equal(shard_map_take(&m, &shard, &later, 1, both), 1);
+	assert_int_equal(m.shards[0].worker, worker);
+	assert_true(m.shards[0].epoch == CONTROL_EPOCH(7, 4097));
+	shard_map_fini(&m);
+}
+
 static void a_lease_that_is_over_fences_at_once(void **state)
 {
 	struct shard_map m = two_workers_of_a_cluster();
@@ -385,6 +399,7 @@ int main(void)
 		cmocka_unit_test(a_shard_leaves_the_node_when_its_worker_has_let_go),
 		cmocka_unit_test(what_other_nodes_own_is_no_part_of_evenness),
 		cmocka_unit_test(a_lease_that_is_over_fences_at_once),
+		cmocka_unit_test(what_was_anothers_unseen_is_fenced_when_it_is_taken_again),
 		cmocka_unit_test(shards_are_shared_evenly),
 		cmocka_unit_test(more_workers_than_shards_is_no_mistake),
 		cmocka_unit_test(only_the_shards_of_the_dead_get_a_new_epoch),
