@@ -62,7 +62,8 @@ class History:
             if a.token not in times:
                 found.append(("lost", f"{a.token} was acknowledged as number {a.length} and is gone"))
             elif a.length > len(final) or final[a.length - 1] != a.token:
-                found.append(("diverged", f"{a.token} was acknowledged as number {a.length} and is another"))
+                found.append(("diverged", f"{a.token} was acknowledged as number {a.length} and is number "
+                              f"{final.index(a.token) + 1} of {len(final)}, behind {final[:final.index(a.token)][-3:]}"))
 
     def _check_reads(self, final, found):
         acknowledged = sorted((a.answered, a.length) for a in self.appends if a.outcome == YES)

@@ -1,7 +1,6 @@
 """Clients at every node: they append, read and watch, and write down what they were told."""
 
 import json
-import os
 import random
 import socket
 import threading
@@ -145,8 +144,7 @@ class Client(threading.Thread):
         outcome, length = MAYBE, 0
         try:
             words, value = self.line.ask(text(token))
-            if words[0] == "err" and os.environ.get("DBG"): print("APP", self.node, text(token), words, value, time.time(), time.monotonic()-asked, flush=True)
-            if words[0] == "ok":
+                if words[0] == "ok":
                 outcome, length = YES, value
                 self.succeeded = time.monotonic()
             elif words[1] in REFUSED:
@@ -163,7 +161,6 @@ class Client(threading.Thread):
     def get(self, part, address, history):
         asked = time.monotonic()
         words, value = self.line.ask(f"get {address} entries t={DEADLINE}")
-        if words[0] == "err" and os.environ.get("DBG"): print("GET", self.node, address, words, time.time(), time.monotonic()-asked, flush=True)
         if words[0] == "ok":
             with part.lock:
                 history.reads.append(Read(value, asked, time.monotonic()))
@@ -178,7 +175,7 @@ class Watcher(threading.Thread):
         super().__init__(daemon=True)
         self.load, self.node, self.part = load, node, part
         self.over = False
-        self.sessions = 0; self.last={}
+        self.sessions = 0
         self.states = {address: [] for address in part.addresses}
 
     def run(self):
@@ -217,11 +214,6 @@ class Watcher(threading.Thread):
             raise Broken("the watch was refused")
         value = json_of(text)
         if "entries" in value:
-            if os.environ.get("DBG"):
-                old=self.states[address][-1].states
-                if old and len(old[-1])>len(value["entries"]):
-                    print("REGRESS",self.node,time.monotonic(),address,self.last.get(address),"||",text[:60], len(old[-1]),len(value["entries"]),flush=True)
-                self.last[address]=text[:60]
             self.states[address][-1].states.append(value["entries"])
 
     def has_seen(self, finals):

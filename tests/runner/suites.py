@@ -95,6 +95,10 @@ def fault():
     return _scripts("fault", "tests/fault", alone=True, timeout=600)
 
 
+def cluster():
+    return _scripts("cluster", "tests/cluster", alone=True, timeout=600)
+
+
 def service():
     return _scripts("service", "tests/service", build="build-san")
 

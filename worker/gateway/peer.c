@@ -67,7 +67,7 @@ static bool is_idempotent(const struct pending *p)
 
 static bool is_wanted(const struct pending *p)
 {
-	return p->kind != PENDING_CLIENT || p->session;
+	return !p->answered && (p->kind != PENDING_CLIENT || p->session);
 }
 
 /* What it never received waits for its successor; what asks again without harm is asked

@@ -111,10 +111,12 @@ void pending_free(struct pending *p)
 
 void pending_dismiss(struct pending *take_pending)
 {
-	if (take_pending->place == PENDING_SENT)
+	if (take_pending->place == PENDING_SENT) {
+		take_pending->answered = true;
 		detach(take_pending);
-	else
+	} else {
 		pending_free(take_pending);
+	}
 }
 
 /* All bytes of an ID, folded. */

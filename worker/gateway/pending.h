@@ -46,6 +46,7 @@ struct pending {
 	char id[CLIENT_ID_MAX];
 	/* RELAY, TELL: who asked */
 	bool of_asker; /* a gateway of another node */
+	bool answered; /* at its deadline: what its owner says yet is for nobody */
 	uint32_t relay_peer, relay_incarnation, relay_rid;
 };
 

@@ -152,7 +152,7 @@ static struct pending *asked_by(const struct peer *from, uint32_t rid)
 	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
 		struct pending *p = pending_by_rid(i);
 
-		if (p && p->kind == PENDING_RELAY && p->relay_peer == from->index && p->relay_incarnation == from->incarnation &&
+		if (p && p->kind == PENDING_RELAY && !p->answered && p->relay_peer == from->index && p->relay_incarnation == from->incarnation &&
 		    p->relay_rid == rid)
 			return p;
 	}

@@ -48,6 +48,8 @@ static void answer_client(struct pending *p, const struct ipc_reply *reply)
 /* False: the request is to be asked again. */
 static bool answer(struct pending *p, const struct ipc_reply *reply)
 {
+	if (p->answered)
+		return true;
 	switch (p->kind) {
 	case PENDING_CLIENT:
 		answer_client(p, reply);
@@ -94,7 +96,7 @@ static bool on_reply(struct peer *peer, struct bytes body)
 		return true; /* nobody there was asked this */
 	if (reply.code == ERROR_MOVED && p->cancelled)
 		reply.code = ERROR_CANCELLED;
-	if (reply.code == ERROR_MOVED && (p->session || p->kind != PENDING_CLIENT))
+	if (reply.code == ERROR_MOVED && !p->answered && (p->session || p->kind != PENDING_CLIENT))
 		route_again(p);
 	else if (answer(p, &reply))
 		pending_free(p);
