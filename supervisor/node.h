@@ -58,10 +58,8 @@ struct node {
 
 	enum node_phase phase;
 	int exit_status;
-	bool hurried;
-	bool emptied;        /* ADOPTING: all have ended */
-	uint64_t started_at; /* CLOCK_MONOTONIC ms */
-	uint64_t ticked_at;
+	bool hurried, emptied; /* emptied: ADOPTING, and all have ended */
+	uint64_t started_at, ticked_at; /* CLOCK_MONOTONIC ms */
 	struct ev_timer advancer; /* fed, never started: what happens next */
 	struct ev_timer ticker;
 	struct ev_signal terminate, interrupt, hangup;

@@ -319,55 +319,6 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
 	look(c);
 }
 
-/* --- other nodes' connections ------------------------------------------------------ */
-
-static bool is_of_this_cluster(const struct cluster *c, const struct cluster_hello *hello)
-{
-	return bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
-}
-
-static void on_join_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
-{
-	(void)dialogue_new(owner, &arrived->hello, take_fd, true);
-}
-
-static void on_engine_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
-{
-	struct cluster *c = owner;
-	const struct cluster_hello *hello = &arrived->hello;
-	char address[CLUSTER_ADDRESS_MAX + 1];
-
-	snprintf(address, sizeof(address), "%.*s", (int)hello->address.len, hello->address.data);
-	if (c->engine == NULL || c->closing || !is_of_this_cluster(c, hello))
-		close(take_fd);
-	else
-		engine_accept(c->engine, hello->node, address, take_fd);
-}
-
-static void on_data_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
-{
-	if (is_of_this_cluster(owner, &arrived->hello))
-		slots_arrived(owner, &arrived->hello, take_fd);
-	else
-		close(take_fd);
-}
-
-static void on_rows_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
-{
-	if (is_of_this_cluster(owner, &arrived->hello))
-		move_arrived(owner, &arrived->hello, take_fd);
-	else
-		close(take_fd);
-}
-
-static const struct {
-	enum cluster_kind kind;
-	tunnel_arrived *handler;
-} arrivals[] = {
-	{ CLUSTER_JOIN, on_join_arrived }, { CLUSTER_ENGINE, on_engine_arrived },
-	{ CLUSTER_DATA, on_data_arrived }, { CLUSTER_ROWS, on_rows_arrived },
-};
-
 /* --- its life --------------------------------------------------------------------- */
 
 static char *own_address(const struct node *n)
@@ -419,8 +370,7 @@ int cluster_init(struct node *n, struct buffer *error)
 		buffer_append_text(error, "no memory can be shared with actor workers\n");
 		return ADMIN_INTERNAL;
 	}
-	for (size_t i = 0; i < sizeof(arrivals) / sizeof(arrivals[0]); i++)
-		tunnel_on_arrived(n, arrivals[i].kind, arrivals[i].handler, c);
+	arrivals_begin(c);
 	ev_timer_init(&c->ticker, on_tick, TICK, TICK);
 	c->ticker.data = c;
 	ev_timer_start(n->loop, &c->ticker);

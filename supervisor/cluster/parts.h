@@ -76,6 +76,10 @@ void dialogue_end_all(struct cluster *c);
 /* The one to the leader, dialled where it is not there; NULL meanwhile. */
 struct dialogue *dialogue_with_leader(struct cluster *c);
 
+/* --- connections of other nodes (arrival.c) ------------------------------------------ */
+
+void arrivals_begin(struct cluster *c);
+
 /* --- admission: instances that ask to join (admission.c) ---------------------------- */
 
 bool admission_ask(struct dialogue *d, struct bytes body);

@@ -144,7 +144,7 @@ class Client(threading.Thread):
         outcome, length = MAYBE, 0
         try:
             words, value = self.line.ask(text(token))
-                if words[0] == "ok":
+            if words[0] == "ok":
                 outcome, length = YES, value
                 self.succeeded = time.monotonic()
             elif words[1] in REFUSED:

@@ -10,8 +10,7 @@ ADMIN_ROW = re.compile(r'\{\s*(?:\.word\s*=\s*)?"([a-z]+)"\s*,\s*(?:\.access\s*=
 ERROR_ROW = re.compile(r'(ERROR_[A-Z_]+)\s*,\s*"([a-z-]+)"')
 # Admin commands that the table is built for and this version does not have. One that
 # has got its handler is taken away here.
-LATER = {"join", "leave", "members", "drain", "resume",
-         "top", "stats", "log", "watch", "stop", "op"}
+LATER = {"top", "stats", "log", "watch", "stop"}
 
 CALLED = re.compile(r"\b([a-z_][a-z0-9_]*)\b")
 

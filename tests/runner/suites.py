@@ -117,4 +117,4 @@ def demo():
     return [Test("demo", "quickstart", ["sh", path, "--demo"], build="build", timeout=300)]
 
 
-SUITES = {f.__name__: f for f in (lint, unit, scenario, tour, service, demo, store, fuzz, fault, bench)}
+SUITES = {f.__name__: f for f in (lint, unit, scenario, tour, service, demo, store, fuzz, fault, cluster, bench)}

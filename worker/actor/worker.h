@@ -85,7 +85,7 @@ struct worker {
 	uint32_t next_alarm;
 	struct quarantine quarantine;
 	struct scoreboard *board;   /* NULL: nobody reads it */
-	const struct control_lease *lease; /* NULL: none bounds this node */
+	const struct control_lease *lease; /* NULL: none */
 	struct release release;
 	struct acquire acquire;
 	struct timer housekeeping;
@@ -103,22 +103,18 @@ struct worker {
 	struct ev_timer clock;      /* the next of timers */
 };
 
-/* Lists, maps and timers; the caller has set config, shards and the hash key, and
- * calls storage_init() then. */
+/* Lists, maps and timers; config, shards and the hash key are set; storage_init() follows. */
 void worker_init(struct worker *w);
 /* Everything in memory is forgotten; nothing is sent. */
 void worker_fini(struct worker *w);
-
 /* The shard of an address, by the cluster's key. */
 uint32_t worker_shard(const struct worker *w, struct bytes address);
 bool worker_owns(const struct worker *w, uint32_t shard);
-/* The node's lease is over: another one may own its shards by now. Reads the clock, so that
- * a message that was taken after a pause finds it. */
-bool worker_lease_over(const struct worker *w);
+bool worker_lease_over(const struct worker *w); /* another node may own them by now */
 /* It owns the shard, or has not finished to let it go: its actors' messages stay within. */
 bool worker_keeps(const struct worker *w, uint32_t shard);
 
-/* The worker this process is; the seam to hosts carries no context of its own. */
+/* The worker this process is. */
 extern struct worker *worker_self;
 
 #endif

@@ -8,10 +8,10 @@
 #include "common/link.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "proto/msgpack.h"
 #include "worker/child.h"
 #include "worker/store/commit.h"
 #include "worker/store/opening.h"
+#include "worker/store/status.h"
 #include "worker/store/transfer.h"
 
 #define QUEUE_MOST (64u << 20) /* bytes of jobs under way above which links are not read */
@@ -295,46 +295,6 @@ static void on_moved(struct ev_loop *loop, struct ev_timer *timer, int events)
 	finish_if_drained();
 }
 
-static void number(struct buffer *out, const char *key, uint64_t value)
-{
-	msgpack_write_str(out, bytes_of(key));
-	msgpack_write_uint(out, value);
-}
-
-static void text(struct buffer *out, const char *key, const char *value)
-{
-	msgpack_write_str(out, bytes_of(key));
-	msgpack_write_str(out, bytes_of(value));
-}
-
-/* An admin's question, once it is known whether there is anything at all (number: the query's). */
-static void answer_status(struct job *take_job)
-{
-	struct control_rows rows = { .query = (uint32_t)take_job->number, .last = true };
-	struct commit_figures f;
-	struct buffer out = { 0 };
-
-	commit_read_figures(&store.commit, &f);
-	msgpack_write_array(&out, 1);
-	msgpack_write_map(&out, 11);
-	text(&out, "engine", store.commit.engine->name);
-	text(&out, "path", store.commit.place);
-	text(&out, "state", commit_state_name(f.state));
-	msgpack_write_str(&out, BYTES_LITERAL("empty"));
-	msgpack_write_bool(&out, !take_job->found && take_job->code == ERROR_NONE);
-	number(&out, "shards_lost", f.lost);
-	number(&out, "commits", f.commits);
-	number(&out, "batches", f.batches);
-	number(&out, "changes", f.changes);
-	number(&out, "bytes", f.bytes);
-	number(&out, "commit_p50_us", f.commit_p50_ns / 1000);
-	number(&out, "commit_p99_us", f.commit_p99_ns / 1000);
-	rows.rows = buffer_bytes(&out);
-	child_rows(&store.child, &rows);
-	buffer_fini(&out);
-	job_free(take_job);
-}
-
 static void finish_whole(struct job *take_job)
 {
 	transfer_job_done(take_job);
@@ -352,7 +312,7 @@ static void on_done(struct ev_loop *loop, struct ev_async *watcher, int events)
 		if (job->kind == JOB_LOAD && job->fenced)
 			finish_later(job);
 		else if (job->kind == JOB_EMPTY)
-			answer_status(job);
+			status_answer(&store.child, &store.commit, job);
 		else if (job->kind > JOB_CLAIM)
 			finish_whole(job);
 		else
@@ -444,10 +404,11 @@ static void on_query(struct child *c, const struct control_query *m)
 	job = memory_new(sizeof(*job));
 	job->kind = JOB_EMPTY;
 	job->number = m->query;
+	job->found = true;
 	if (store.commit.engine->is_empty)
 		commit_submit(&store.commit, job);
 	else
-		answer_status(job);
+		status_answer(&store.child, &store.commit, job);
 }
 
 static void on_transfer(struct child *c, const struct control_transfer *m, int take_fd)

@@ -11,14 +11,13 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/memory.h"
-#include "proto/transfer.h"
 
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MOST_MS 5000
 #define AWAY_FIRST_MS 20 /* a server that restarts is back soon */
 #define AWAY_MOST_MS 1000
 
-static void refuse(struct job *job, enum error_code code, struct bytes reason)
+void round_refuse(struct job *job, enum error_code code, struct bytes reason)
 {
 	job->code = code;
 	buffer_clear(&job->reason);
@@ -92,12 +91,12 @@ static void die_unsynced(struct bytes reason)
 }
 
 /* Around each call of the engine. */
-static void begin_call(struct commit *c)
+void round_begin_call(struct commit *c)
 {
 	c->busy_since_ms = clock_now_ms();
 }
 
-static enum engine_result end_call(struct commit *c, enum engine_result result, const struct buffer *error)
+enum engine_result round_end_call(struct commit *c, enum engine_result result, const struct buffer *error)
 {
 	c->busy_since_ms = 0;
 	if (result == ENGINE_UNSYNCED)
@@ -113,11 +112,11 @@ static enum engine_result write_timed(struct commit *c, const struct engine_chan
 	uint64_t began = clock_now_ns();
 	enum engine_result result;
 
-	begin_call(c);
+	round_begin_call(c);
 	result = c->engine->write(c->db, changes, count, error);
 	if (result == ENGINE_OK)
 		histogram_record(&c->latency, clock_now_ns() - began);
-	return end_call(c, result, error);
+	return round_end_call(c, result, error);
 }
 
 /* After a failed write the engine is opened anew, and tried with a change that leaves
@@ -142,8 +141,8 @@ static void recover(struct commit *c)
 	struct buffer error = { 0 };
 	enum engine_result result;
 
-	begin_call(c);
-	result = end_call(c, c->engine->probe ? c->engine->probe(c->db, &error) : reopen(c, &error), &error);
+	round_begin_call(c);
+	result = round_end_call(c, c->engine->probe ? c->engine->probe(c->db, &error) : reopen(c, &error), &error);
 	if (result == ENGINE_OK)
 		set_healthy(c);
 	else
@@ -177,8 +176,8 @@ void round_look(struct commit *c)
 
 	if (is_failing(c) || c->engine->look == NULL)
 		return;
-	begin_call(c);
-	if (end_call(c, c->engine->look(c->db, &error), &error) != ENGINE_OK)
+	round_begin_call(c);
+	if (round_end_call(c, c->engine->look(c->db, &error), &error) != ENGINE_OK)
 		set_state(c, COMMIT_AWAY, buffer_bytes(&error));
 	buffer_fini(&error);
 }
@@ -216,8 +215,8 @@ static void run_claim(struct commit *c, const struct job *job)
 	/* Whatever keeps it from claiming: nothing goes on without. */
 	while (result != ENGINE_OK) {
 		buffer_clear(&error);
-		begin_call(c);
-		result = end_call(c, c->engine->claim(c->db, claims, count, &error), &error);
+		round_begin_call(c);
+		result = round_end_call(c, c->engine->claim(c->db, claims, count, &error), &error);
 		if (result != ENGINE_OK && !wait_while_away(c, &backoff, buffer_bytes(&error)))
 			break;
 	}
@@ -279,7 +278,7 @@ static void fail_stream(struct job *job, enum error_code code, struct bytes reas
 	s->failed = code;
 	buffer_clear(&s->reason);
 	buffer_append_bytes(&s->reason, reason);
-	refuse(job, code, reason);
+	round_refuse(job, code, reason);
 }
 
 static void group_fini(struct group *g)
@@ -319,7 +318,7 @@ static void drop_fenced(struct commit *c, struct group *g)
 		struct stream *s = job->stream;
 
 		if (s->failed) {
-			refuse(job, s->failed, buffer_bytes(&s->reason));
+			round_refuse(job, s->failed, buffer_bytes(&s->reason));
 		} else if (is_held(c, job)) {
 			add_batch(&rest, job);
 		} else {
@@ -379,7 +378,7 @@ static void gather(struct commit *c, struct job *jobs, struct group *g)
 		if (job->kind != JOB_BATCH)
 			continue;
 		if (s->failed)
-			refuse(job, s->failed, buffer_bytes(&s->reason));
+			round_refuse(job, s->failed, buffer_bytes(&s->reason));
 		else if (job->code)
 			fail_stream(job, job->code, buffer_bytes(&job->reason));
 		else if (is_failing(c))
@@ -401,13 +400,13 @@ static void read_each(struct commit *c, struct job *jobs)
 		if (job->kind != JOB_LOAD || job->code)
 			continue;
 		if (c->db == NULL) {
-			refuse(job, ERROR_INTERNAL, BYTES_LITERAL("the store is being opened again"));
+			round_refuse(job, ERROR_INTERNAL, BYTES_LITERAL("the store is being opened again"));
 			continue;
 		}
 		r = c->engine->read(c->db, buffer_bytes(&job->body), &job->record, &error);
 		job->found = r > 0;
 		if (r < 0)
-			refuse(job, ERROR_INTERNAL, buffer_bytes(&error));
+			round_refuse(job, ERROR_INTERNAL, buffer_bytes(&error));
 		buffer_fini(&error);
 	}
 }
@@ -420,9 +419,9 @@ static void take_loads(struct job *jobs, const struct engine_load *loads, enum e
 		job->found = loads->found;
 		job->fenced = loads->fenced;
 		if (result != ENGINE_OK)
-			refuse(job, ERROR_INTERNAL, reason);
+			round_refuse(job, ERROR_INTERNAL, reason);
 		else if (job->fenced)
-			refuse(job, ERROR_MOVED, BYTES_LITERAL("the shard has another owner"));
+			round_refuse(job, ERROR_MOVED, BYTES_LITERAL("the shard has another owner"));
 		loads++;
 	}
 }
@@ -441,8 +440,8 @@ static void read_together(struct commit *c, struct job *jobs, size_t count)
 				                        .epoch = job->epoch, .record = &job->record };
 	do {
 		buffer_clear(&error);
-		begin_call(c);
-		result = end_call(c, c->engine->load(c->db, loads, count, &error), &error);
+		round_begin_call(c);
+		result = round_end_call(c, c->engine->load(c->db, loads, count, &error), &error);
 	} while (result == ENGINE_AWAY && wait_while_away(c, &backoff, buffer_bytes(&error)));
 	if (result != ENGINE_OK && result != ENGINE_AWAY)
 		log_errorx("the store cannot read", F_BYTES("reason", buffer_bytes(&error)));
@@ -468,53 +467,6 @@ static void run_loads(struct commit *c, struct job *jobs)
 	pthread_mutex_unlock(&c->lock);
 }
 
-/* --- whole shards --- */
-
-static enum engine_result import_pairs(struct commit *c, const struct job *job, struct buffer *error)
-{
-	struct bytes rest = buffer_bytes(&job->body), key, record;
-	struct engine_change *changes;
-	enum engine_result result;
-	size_t count = 0;
-
-	while (transfer_next_pair(&rest, &key, &record))
-		count++;
-	changes = memory_new((count + 1) * sizeof(*changes));
-	rest = buffer_bytes(&job->body);
-	for (size_t i = 0; i < count && transfer_next_pair(&rest, &key, &record); i++)
-		changes[i] = (struct engine_change){ .key = key, .record = record };
-	result = count > 0 ? c->engine->write(c->db, changes, count, error) : ENGINE_OK;
-	free(changes);
-	return result;
-}
-
-#define SCAN_BYTES (64u << 10) /* of pairs at a time: others' commits come between */
-
-/* Nobody's batch depends on these: where the engine fails, so does the move that they are of. */
-static void run_whole(struct commit *c, struct job *job)
-{
-	struct buffer error = { 0 };
-	enum engine_result result = ENGINE_FAILED;
-
-	begin_call(c);
-	if (c->db == NULL || c->engine->scan == NULL)
-		buffer_append_text(&error, "this store cannot do that now");
-	else if (job->kind == JOB_SCAN)
-		result = c->engine->scan(c->db, job->shard, buffer_bytes(&job->body), SCAN_BYTES, &job->record, &job->found, &error);
-	else if (job->kind == JOB_IMPORT)
-		result = import_pairs(c, job, &error);
-	else if (job->kind == JOB_DROP)
-		result = c->engine->drop(c->db, job->shard, &error);
-	else {
-		job->found = !c->engine->is_empty(c->db);
-		result = ENGINE_OK;
-	}
-	result = end_call(c, result, &error);
-	if (result != ENGINE_OK)
-		refuse(job, ERROR_INTERNAL, buffer_bytes(&error));
-	buffer_fini(&error);
-}
-
 void round_run(struct commit *c, struct job *jobs)
 {
 	struct group g = { 0 };
@@ -526,7 +478,7 @@ void round_run(struct commit *c, struct job *jobs)
 		return;
 	}
 	if (jobs && jobs->kind > JOB_CLAIM) {
-		run_whole(c, jobs);
+		round_whole(c, jobs);
 		return;
 	}
 	gather(c, jobs, &g);

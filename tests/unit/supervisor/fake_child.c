@@ -271,6 +271,10 @@ static void on_message(struct bytes message, int fd)
 		if (!has_fault("stubborn"))
 			exit(0);
 		break;
+	case CONTROL_LEASE:
+	case CONTROL_NODE_STATE:
+	case CONTROL_DROP:
+		break;
 	default: refuse(70, "this is no control message");
 	}
 	become_ready();

@@ -45,11 +45,7 @@ uint64_t clock_now_ns(void)
 	return core_now_ms * 1000000 + spent_ns;
 }
 
-uint64_t clock_boot_ns(void)
-{
-	return clock_now_ns();
-}
-
+uint64_t clock_boot_ns(void) { return clock_now_ns(); }
 uint64_t clock_real_ms(void)
 {
 	return core_now_ms;
