@@ -52,6 +52,7 @@ class Node:
     def __init__(self, net, name, home, settings, actors):
         self.net, self.name, self.home = net, name, os.path.join(home, f"node{name}")
         self.process, self.stopped = None, False
+        self.program, self.environment = f"{BUILD}/supervisor/stage", {}
         os.makedirs(self.home, exist_ok=True)
         secret = os.path.join(home, "secret")
         if not os.path.exists(secret):
@@ -71,13 +72,18 @@ class Node:
                 section, name = key.split(".", 1)
                 file.write(f"[{section}]\n{name} = {value}\n")
 
-    def start(self, *options, environment=None):
+    def upgrade(self, programs):
+        """From its next start it is what that folder holds (later/ of the build)."""
+        self.program = os.path.join(programs, "stage")
+        self.environment = {"STAGE_LIBEXECDIR": programs}
+
+    def start(self, *options):
         self.write_settings()
         self.log = open(f"{self.home}/log", "ab")
         self.process = subprocess.Popen(
-            ["ip", "netns", "exec", self.net.space(self.name), f"{BUILD}/supervisor/stage", "-c", self.file, *options],
+            ["ip", "netns", "exec", self.net.space(self.name), self.program, "-c", self.file, *options],
             stdout=self.log, stderr=self.log, start_new_session=True,
-            env={"PATH": os.environ["PATH"], "LC_ALL": "C"} | (environment or {}))
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"} | self.environment)
         return self
 
     def ctl(self, *words, timeout=60):
