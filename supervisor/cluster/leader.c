@@ -29,8 +29,6 @@ void leader_applied(struct cluster *c, const struct machine_result *result)
 		c->planned_at = clock_now_ms() + AFTER_CANCEL;
 	if (result->command == MACHINE_COMMAND_REMOVE && result->code == MACHINE_DONE)
 		c->removed_at = clock_now_ms();
-	if (!c->led)
-		return;
 	if (result->command == MACHINE_COMMAND_RENEW)
 		watchdog_heard(&c->watchdog, result->member, result->incarnation, result->renewal, now);
 	if (result->code == MACHINE_DONE)
@@ -38,6 +36,10 @@ void leader_applied(struct cluster *c, const struct machine_result *result)
 }
 
 /* --- the silent ------------------------------------------------------------------- */
+
+/* Every node listens to all, so that a new leader knows how long each has been silent: what
+ * it applies was sent before, and its declaration holds only where nothing newer is in the
+ * log (machine_encode_down()). Only the leader declares. */
 
 static void on_declared(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
 {
@@ -188,7 +190,7 @@ void leader_run(struct cluster *c, uint64_t now_ns)
 
 	if (leads && !c->led) {
 		log_info("this node leads the cluster", F_UINT("members", c->machine.member_count));
-		watchdog_lead(&c->watchdog, &c->machine, now_ns);
+		watchdog_follow(&c->watchdog, &c->machine, now_ns);
 		c->planning = c->role_changing = false;
 	}
 	c->led = leads;

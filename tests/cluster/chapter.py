@@ -20,14 +20,14 @@ def main():
     for name, path in (("stage", "supervisor/stage"), ("stagectl", "stagectl/stagectl")):
         os.symlink(f"{BUILD}/{path}", f"{home}/bin/{name}")
     script = "set -eu\ncd " + home + "\n" + "\n".join(blocks)
-    process = subprocess.Popen(["sh", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    process = subprocess.Popen(["sh", "-c", script], stdout=open(f"{home}/said", "wb"), stderr=subprocess.STDOUT,
                                start_new_session=True, env={"PATH": f"{home}/bin:{os.environ['PATH']}", "LC_ALL": "C",
                                                             "ACTORS": f"{ROOT}/etc/actors"})
     try:
-        said = process.communicate(timeout=100)[0]
-        print(said)
-        return process.returncode
+        return process.wait(timeout=100)
     finally:
+        with open(f"{home}/said", encoding="utf-8", errors="replace") as said:
+            print(said.read())
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:

@@ -159,6 +159,7 @@ class Node:
         self.port = self.listener.getsockname()[1]
         self.cells = [(i % workers, 1) for i in range(shards)]
         self.serial = self.incarnation = 0
+        self.lost = []   # (index, incarnation) of links to nodes that the gateway has reported
         named = {key.replace("_", ".", 1): str(value) for key, value in settings.items()}
         self.control.send(wire.pack([wire.HELLO, wire.CONTROL_VERSION, wire.IPC_VERSION, wire.GATEWAY, 0, 1,
                                      wire.Bin(bytes(16)), wire.Bin(bytes(range(32))), named, 1, workers]))
@@ -183,9 +184,13 @@ class Node:
 
     def _message(self):
         _within(self.control, "a control message")
-        message = self.control.recv(1 << 17)
-        assert message, "the gateway is gone"
-        return wire.unpack(message)[0]
+        while True:
+            message = self.control.recv(1 << 17)
+            assert message, "the gateway is gone"
+            values = wire.unpack(message)[0]
+            if values[0] != wire.PEER_LOST:
+                return values
+            self.lost.append(tuple(values[1:]))
 
     def _send_map(self):
         self.serial += 1
@@ -206,6 +211,28 @@ class Node:
         if index < len(self.workers):
             self.workers[index] = worker
         return worker
+
+    def node_is(self, slot, up=True, member=True):
+        """Another node of the cluster, as the supervisor tells of it."""
+        self._send(wire.pack([wire.NODE_STATE, slot, 1000 + slot, member, up, f"node{slot}"]))
+        self.settles()
+
+    def node_linked(self, slot, incoming=False):
+        """A link to ask that node by, or (incoming) one by which a gateway of it asks here."""
+        ours, theirs = socket.socketpair()
+        self.incarnation += 1
+        self._send(wire.pack([wire.PEER, wire.GATEWAY, slot if incoming else wire.NODE + slot, self.incarnation,
+                              incoming]), theirs.fileno())
+        theirs.close()
+        self.settles()
+        return Worker(ours)
+
+    def moves_to_node(self, slot, cluster):
+        """Every shard is that node's, in an epoch with this upper half."""
+        self.moves(lambda *_: (wire.NODE + slot, cluster << 32))
+
+    def moves_here(self, cluster):
+        self.moves(lambda *_: (0, cluster << 32 | 5))
 
     def moves(self, change):
         """change(shard, worker, epoch) says the new worker of a shard; its epoch grows where

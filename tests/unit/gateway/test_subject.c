@@ -100,6 +100,22 @@ static void only_the_named_members_concern_it(void **state)
 	expect_owed(&w, "{\"hp\":1}");
 }
 
+static void what_is_past_is_not_learnt(void **state)
+{
+	static const char former[] = "\x81\xa2hp\x01";
+	struct watch w;
+
+	(void)state;
+	change(5, "{\"hp\":50}");
+	w = watching(HP);
+	watch_sent(&w, 10);
+	assert_true(subject_is_past(subject, (struct version){ 1, 4 }));
+	assert_false(subject_is_past(subject, (struct version){ 2, 4 })); /* another numbering */
+	subject_learn(subject, (struct version){ 1, 4 }, (struct bytes){ former, sizeof(former) - 1 });
+	assert_int_equal(subject->version.number, 5);
+	assert_false(watch_is_owed(&w));
+}
+
 static void a_replaced_subject_is_owed_whole(void **state)
 {
 	static const char all[] = "\x82\xa2hp\x64\xa3new\xc3";
@@ -201,6 +217,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(a_watch_is_owed_what_changed_since_it_looked), T(many_changes_fold_into_the_newest_values),
+		T(only_the_named_members_concern_it), T(what_is_past_is_not_learnt),
 		T(only_the_named_members_concern_it), T(a_replaced_subject_is_owed_whole),
 		T(what_is_removed_is_said_once_and_can_come_back), T(a_snapshot_makes_only_what_was_unknown_new),
 		T(min_spaces_events_from_the_first_on), T(it_is_unused_without_watches_relays_and_questions),

@@ -10,6 +10,9 @@ CONTROL_VERSION, IPC_VERSION = 3, 3
 HELLO, SHARDS, PEER, LISTENER, _, READY, FAILED, PING, PONG, DRAIN, QUERY, ROWS = range(1, 13)
 GATEWAY, ACTOR = 1, 2
 NOBODY, LEAVING = 0xffff, 0x8000
+NODE_STATE, PEER_LOST = 21, 22
+NODE = 256                  # the first number of an owner that is another node
+FORWARDED = 8               # flag of a request
 CODES = ("none bad-line too-long bad-verb bad-arg dup-id no-auth denied no-actor no-member read-only "
          "conflict deadlock limit busy expired unreachable draining no-session quarantined app "
          "timeout cancelled lost crashed internal gone slow idle protocol shutdown moved").split()
@@ -126,8 +129,8 @@ def frame(*values):
     return struct.pack("<I", len(body)) + body
 
 
-def request(rid, verb, address, caller="", members=None, payload=None, deadline=0, chain=None):
-    head = struct.pack(REQUEST_HEAD, rid, 0, 0, VERBS.index(verb), 0, deadline, 0, 0, 0, 0)
+def request(rid, verb, address, caller="", members=None, payload=None, deadline=0, chain=None, epoch=0, flags=0):
+    head = struct.pack(REQUEST_HEAD, rid, 0, epoch, VERBS.index(verb), flags, deadline, 0, 0, 0, 0)
     return frame(REQUEST, Bin(head), address, caller, chain, members, payload)
 
 

@@ -1,0 +1,252 @@
+"""Other nodes of the cluster: what is asked of them, and what they ask here."""
+
+import sys
+
+import wire
+from node import node, run, waits_until
+
+
+def _abroad(stage, cluster=3):
+    """All shards are node 0's, and there is a link to it."""
+    stage.node_is(0)
+    link = stage.node_linked(0)
+    stage.moves_to_node(0, cluster)
+    return link
+
+
+def _asker(stage, cluster=3):
+    """All shards are here, and another node asks for them."""
+    stage.node_is(0)
+    link = stage.node_linked(0, incoming=True)
+    stage.moves_here(cluster)
+    return link
+
+
+def _heard_lost(stage):
+    stage.settles()
+    return stage.lost
+
+
+# --- asking ---------------------------------------------------------------------------
+
+def a_request_goes_to_the_node_that_owns_its_shard(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("1 call a.1 f t=700 [1]")
+    asked = link.hears("call", "a.1", [1])
+    assert asked.epoch == 3 << 32
+    assert 0 < asked.deadline <= 700, "between nodes a deadline is the time that is left"
+    link.answers(asked, 7, (1, 1))
+    alice.hears("1 ok v=1:1 7")
+
+
+def who_is_not_the_owner_any_more_says_so_and_the_next_one_is_asked(stage):
+    link, alice = _abroad(stage), stage.client()
+    stage.node_is(1)
+    other = stage.node_linked(1)
+    alice.says("1 call a.1 f", "2 call a.1 g")
+    first, second = link.hears("call"), link.hears("call")
+    stage.moves_to_node(1, 4)
+    link.answers(first, code="moved")
+    link.answers(second, code="moved")
+    for members, value in (("f", 1), ("g", 2)):
+        asked = other.hears("call", "a.1")
+        assert (asked.members, asked.epoch) == (members, 4 << 32)
+        other.answers(asked, value, (1, value))
+    alice.hears("1 ok v=1:1 1", "2 ok v=1:2 2")
+
+
+def what_came_after_waits_for_what_a_former_owner_has_not_answered(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("1 call a.1 f")
+    first = link.hears("call")
+    stage.moves_here(4)
+    alice.says("2 call a.1 g")
+    stage.settles()
+    link.answers(first, code="moved")
+    for members in ("f", "g"):
+        asked = stage.workers[0].hears("call", "a.1")
+        assert asked.members == members
+        stage.workers[0].answers(asked, members, (1, 1))
+    alice.hears('1 ok v=1:1 "f"', '2 ok v=1:1 "g"')
+
+
+def a_lost_link_leaves_calls_unknown_and_asks_reads_again(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("1 call a.1 f", "2 get a.1 x")
+    link.hears("call")
+    link.hears("get")
+    link.dies()
+    alice.hears("1 err lost")
+    waits_until(lambda: _heard_lost(stage) == [(wire.NODE, 2)], "word of the lost link")
+    alice.says("3 call a.1 g")
+    alice.hears_nothing()
+    link = stage.node_linked(0)
+    link.answers(link.hears("get"), 5, (1, 1))
+    link.answers(link.hears("call", "a.1"), 6, (1, 2))
+    alice.hears("2 ok v=1:1 5", "3 ok v=1:2 6")
+
+
+def without_a_link_a_deadline_ends_as_unreachable(stage):
+    stage.node_is(0)
+    stage.moves_to_node(0, 3)
+    alice = stage.client()
+    alice.says("1 get a.1 x t=50")
+    alice.hears("1 err unreachable")
+
+
+def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("1 call a.1 f", "2 watch a.1 x")
+    link.hears("call")
+    link.answers(link.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('2 ok v=1:1 {"x":1}')
+    stage.node_is(0, up=False)
+    alice.hears("1 err lost")
+    alice.says("3 call a.1 g t=60000")
+    alice.hears("3 err unreachable")
+    # Its watch goes on when it is back.
+    stage.node_is(0)
+    link = stage.node_linked(0)
+    asked = link.hears("watch", "a.1")
+    assert asked.base == (1, 1)
+    link.answers(asked, {"x": 2}, (1, 2), resumed=True)
+    alice.hears('2 evt v=1:2 {"x":2}')
+
+
+def a_watch_follows_its_actor_from_node_to_node(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    link.tells("a.1", (1, 2), {"x": 2})
+    alice.hears('w evt v=1:2 {"x":2}')
+    stage.moves_here(4)
+    asked = stage.workers[0].hears("watch", "a.1")
+    assert asked.base == (1, 2)
+    link.tells("a.1", (1, 3), {"x": 3})       # the former owner's last word is late
+    alice.hears('w evt v=1:3 {"x":3}')
+    stage.workers[0].answers(asked, {"x": 3}, (1, 3), resumed=True)
+    stage.workers[0].tells("a.1", (1, 4), {"x": 4})
+    alice.hears('w evt v=1:4 {"x":4}')
+
+
+# --- being asked ----------------------------------------------------------------------
+
+def another_nodes_request_is_served_by_the_worker_here(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(9, "call", "a.1", members="f", payload=[1], deadline=500, epoch=3 << 32))
+    asked = stage.workers[0].hears("call", "a.1", [1])
+    assert asked.epoch == 3 << 32 | 5
+    stage.workers[0].answers(asked, 7, (1, 1))
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code, got.payload) == (9, "none", 7)
+
+
+def an_older_map_is_told_so_and_a_newer_one_waited_for(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=2 << 32))
+    assert asker.hears_type(wire.REPLY).code == "moved"
+    asker.sends(wire.request(2, "call", "a.1", members="g", payload=[], epoch=4 << 32))
+    stage.settles()
+    stage.moves_here(4)
+    asked = stage.workers[0].hears("call", "a.1")
+    assert asked.members == "g"
+    stage.workers[0].answers(asked, 1, (1, 1))
+    assert asker.hears_type(wire.REPLY).rid == 2
+
+
+def nothing_is_passed_on_to_a_third_node_but_messages_once(stage):
+    asker = _asker(stage)
+    stage.node_is(1)
+    third = stage.node_linked(1)
+    stage.moves_to_node(1, 4)
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
+    assert asker.hears_type(wire.REPLY).code == "moved"
+    asker.sends(wire.request(0, "tell", "a.1", members="note", payload=[], epoch=3 << 32))
+    passed = third.hears("tell", "a.1")
+    assert passed.flags & wire.FORWARDED
+    asker.sends(wire.request(0, "tell", "a.1", members="lost", payload=[], epoch=3 << 32, flags=wire.FORWARDED))
+    asker.sends(wire.request(2, "call", "a.1", members="f", payload=[], epoch=3 << 32))
+    assert asker.hears_type(wire.REPLY).rid == 2
+    alice = stage.client()
+    alice.says("1 call a.1 after")
+    assert third.hears("call").members == "after"
+
+
+def what_waits_while_a_shard_leaves_is_handed_back(stage):
+    asker = _asker(stage)
+    stage.moves(lambda shard, worker, epoch: (wire.LEAVING | 0, epoch))
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
+    stage.settles()
+    stage.node_is(1)
+    stage.moves_to_node(1, 4)
+    assert asker.hears_type(wire.REPLY).code == "moved"
+
+
+def a_deadline_is_kept_for_other_nodes_and_answered_once(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], deadline=1, epoch=3 << 32))
+    asked = stage.workers[0].hears("call", "a.1")
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (1, "timeout")
+    stage.workers[0].answers(asked, 7, (1, 1))      # late, and for nobody
+    asker.sends(wire.request(2, "get", "a.1", members=["x"], epoch=3 << 32))
+    stage.workers[0].answers(stage.workers[0].hears("get"), 8, (1, 1))
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.payload) == (2, 8), got
+
+
+def what_is_given_up_there_is_given_up_here(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
+    asked = stage.workers[0].hears("call")
+    asker.sends(wire.frame(wire.CANCEL, 1))
+    assert stage.workers[0].hears_type(wire.CANCEL).rid == asked.rid
+    stage.workers[0].answers(asked, code="cancelled")
+    assert asker.hears_type(wire.REPLY).code == "cancelled"
+
+
+def watches_of_other_nodes_hear_every_change_until_they_are_gone(stage):
+    asker, alice = _asker(stage), stage.client()
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    stage.workers[0].answers(stage.workers[0].hears("watch"), {"x": 1}, (1, 1))
+    assert asker.hears_type(wire.REPLY).payload == {"x": 1}
+    alice.says("w watch a.1 x")
+    stage.workers[0].answers(stage.workers[0].hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    stage.workers[0].tells("a.1", (1, 2), {"x": 2})
+    assert asker.hears_type(wire.EVENT).changed == {"x": 2}
+    alice.hears('w evt v=1:2 {"x":2}')
+    alice.says("2 unwatch @ id=w")
+    alice.hears("2 ok")
+    asker.dies()
+    assert stage.workers[0].hears_type(wire.UNWATCH).address == "a.1"
+
+
+def a_worker_that_crashes_is_told_to_the_asker_and_reads_are_asked_again(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
+    asker.sends(wire.request(2, "get", "a.1", members=["x"], epoch=3 << 32))
+    stage.workers[0].hears("call")
+    stage.workers[0].hears("get")
+    stage.workers[0].dies()
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (1, "crashed")
+    worker = stage.restarts_worker(0)
+    worker.answers(worker.hears("get"), 5, (1, 1))
+    assert asker.hears_type(wire.REPLY).payload == 5
+
+
+def garbage_ends_its_link_and_nothing_else(stage):
+    asker, other, alice = _asker(stage), stage.node_linked(0, incoming=True), stage.client()
+    asker.sends(b"\x04\0\0\0\xff\xff\xff\xff")
+    assert asker.socket.recv(1) == b""
+    other.sends(wire.request(1, "get", "a.1", members=["x"], epoch=3 << 32))
+    stage.workers[0].answers(stage.workers[0].hears("get"), 5, (1, 1))
+    assert other.hears_type(wire.REPLY).payload == 5
+    alice.says("1 get a.1 x")
+    stage.workers[0].answers(stage.workers[0].hears("get"), 6, (1, 1))
+    alice.hears("1 ok v=1:1 6")
+
+
+run(sys.modules["__main__"])
