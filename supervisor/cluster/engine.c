@@ -78,6 +78,23 @@ static int on_restore(struct raft_fsm *fsm, struct raft_buffer *b)
 
 /* --- what has changed -------------------------------------------------------------- */
 
+static void on_barrier(struct raft_barrier *request, int status)
+{
+	(void)status;
+	free(request);
+}
+
+/* A new leader decides what former ones have left undecided only with an entry of its own
+ * (Ongaro's thesis, 6.4). */
+static void begin_to_lead(struct engine *e)
+{
+	struct raft_barrier *request = memory_new(sizeof(*request));
+
+	uv_update_time(&e->uv.uv);
+	if (raft_barrier(&e->raft, request, on_barrier) != 0)
+		free(request);
+}
+
 static void look(void *owner)
 {
 	struct engine *e = owner;
@@ -110,6 +127,8 @@ static void look(void *owner)
 	if (state == e->told_state && leader == e->told_leader && e->raft.configuration.n == e->told_servers &&
 	    roles == e->told_roles)
 		return;
+	if (state == RAFT_LEADER && e->told_state != RAFT_LEADER)
+		begin_to_lead(e);
 	e->told_state = state;
 	e->told_leader = leader;
 	e->told_servers = e->raft.configuration.n;

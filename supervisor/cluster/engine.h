@@ -37,7 +37,7 @@ struct engine_handlers {
 	bool (*on_restore)(void *owner, struct bytes snapshot);
 	/* Role, leader or configuration may have changed. From the loop. */
 	void (*on_change)(void *owner);
-	/* A stream to a member is wanted: answer once with engine_dialed(), also from inside. */
+	/* A stream to a member is wanted: answer once with engine_dialed(), later, from the loop. */
 	void (*dial)(void *owner, uint64_t id, const char *address, struct engine_dial *request);
 	/* Its directory cannot be written: it must be closed. */
 	void (*on_failed)(void *owner, const char *text);

@@ -1,0 +1,44 @@
+/* The list of peers: how it is cut, and who founds. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "supervisor/cluster/peers.h"
+
+static void a_list_is_cut_at_commas(void **state)
+{
+	struct bytes peers[3];
+
+	(void)state;
+	assert_int_equal(peers_split("", peers, 3), 0);
+	assert_int_equal(peers_split(" ,, ", peers, 3), 0);
+	assert_int_equal(peers_split(" a , b:7,,[::1]:9,more", peers, 3), 3);
+	assert_true(bytes_equal(peers[0], bytes_of("a")));
+	assert_true(bytes_equal(peers[1], bytes_of("b:7")));
+	assert_true(bytes_equal(peers[2], bytes_of("[::1]:9")));
+}
+
+static void who_comes_first_founds_however_its_port_is_written(void **state)
+{
+	(void)state;
+	assert_true(peers_begin_with("10.0.0.1, 10.0.0.2", "10.0.0.1:51464"));
+	assert_true(peers_begin_with("Alpha:7,beta", "alpha:7"));
+	assert_true(peers_begin_with("::1", "[::1]:51464"));
+	assert_true(peers_begin_with("[::1]", "[::1]:51464"));
+	assert_false(peers_begin_with("10.0.0.1:7,10.0.0.2", "10.0.0.1:51464"));
+	assert_false(peers_begin_with("10.0.0.2,10.0.0.1", "10.0.0.1:51464"));
+	assert_false(peers_begin_with("", "10.0.0.1:51464"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_is_cut_at_commas),
+		cmocka_unit_test(who_comes_first_founds_however_its_port_is_written),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
