@@ -3,6 +3,7 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "proto/control.h"
+#include "proto/control_cluster.h"
 #include "proto/control_tunnel.h"
 
 #define TWICE(name)                                                                 \
@@ -35,6 +36,23 @@ TWICE(dial)
 TWICE(dialed)
 TWICE(arrived)
 
+TWICE(node)
+TWICE(peer_lost)
+TWICE(transfer)
+TWICE(transferred)
+
+static bool drop(struct bytes message)
+{
+	struct bytes list;
+
+	if (!control_decode_drop(message, &list))
+		return false;
+	FUZZ_CHECK(control_list_count(list) <= CONTROL_SHARDS_MAX && fuzz_inside(list, message));
+	for (uint32_t i = 0; i < control_list_count(list); i++)
+		FUZZ_CHECK(control_list_at(list, i) <= UINT16_MAX);
+	return true;
+}
+
 static bool shards(struct bytes message)
 {
 	struct control_shards m;
@@ -64,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct bytes message = fuzz_bytes(data, size);
 	int kinds = hello_twice(message) + peer_twice(message) + classes_twice(message) + failed_twice(message) +
 	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message) + released(message) +
+	            node_twice(message) + peer_lost_twice(message) + transfer_twice(message) + transferred_twice(message) + drop(message) +
 	            identity_twice(message) + dial_twice(message) + dialed_twice(message) + arrived_twice(message);
 
 	FUZZ_CHECK(kinds <= 1 && (kinds == 0 || control_type(message) != 0));

@@ -272,6 +272,37 @@ static void another_epoch_is_sent_back(void **state)
 	core_expect_frame("0 reply 1 moved null");
 }
 
+static void what_another_node_owns_is_sent_back(void **state)
+{
+	(void)state;
+	core_move("things.1", CONTROL_NODE(0), CONTROL_NO_WORKER, 2);
+	core_send_full(0, &(struct ipc_request){ .rid = 1, .epoch = 2, .verb = IPC_GET, .address = BYTES_LITERAL("things.1"),
+	                                         .shard = worker_shard(&core_worker, BYTES_LITERAL("things.1")) });
+	core_expect_frame("0 reply 1 moved null");
+}
+
+/* Its node may have been stopped, and another one own its shards by now. */
+static void nothing_begins_when_the_lease_is_over(void **state)
+{
+	struct control_lease lease = { .until_ns = (core_now_ms + 100) * 1000000 };
+
+	(void)state;
+	core_worker.lease = &lease;
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_run(10);
+	core_expect_frame("0 reply 1 ok v1 1");
+	core_advance(100);
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_expect_frame("0 reply 2 moved null");
+	core_expect_frame("0 reply 3 moved null");
+	atomic_store(&lease.until_ns, UINT64_MAX); /* no other node could own them */
+	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	core_expect_frame("0 reply 4 ok v1 1");
+	core_worker.lease = NULL;
+}
+
 static void nobody_there(void **state)
 {
 	(void)state;
@@ -354,7 +385,8 @@ int main(void)
 		T(slow_actors_let_others_go_first), T(a_slow_actor_that_hurries_is_slow_no_more),
 		T(an_endless_turn_stalls_nobody_and_ends_at_its_limit), T(a_full_mailbox_is_busy),
 		T(a_deadline_passes_before_or_after_the_start), T(cancelled_while_queued_never_runs),
-		T(another_epoch_is_sent_back), T(nobody_there), T(destroy_forgets_and_tells_the_watchers),
+		T(another_epoch_is_sent_back), T(what_another_node_owns_is_sent_back),
+		T(nothing_begins_when_the_lease_is_over), T(nobody_there), T(destroy_forgets_and_tells_the_watchers),
 		T(an_actor_watches_another), T(an_alarm_rings_once_and_not_after_a_rollback),
 		T(idle_actors_go_to_sleep_and_busy_ones_do_not),
 	};
