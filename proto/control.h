@@ -46,6 +46,7 @@ enum control_type {
 	CONTROL_TRANSFER,   /* supervisor -> store: send or receive the records of shards, with a link */
 	CONTROL_TRANSFERRED, /* store -> supervisor */
 	CONTROL_DROP,       /* supervisor -> store: shards whose records are another node's by now */
+	CONTROL_RETIRE,     /* supervisor -> gateway: accept nobody until the next LISTENER, tell who is there */
 	CONTROL_TYPE_COUNT
 };
 

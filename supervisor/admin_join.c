@@ -2,11 +2,11 @@
  * `resume`, and `op`, which attaches to one that is under way. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "proto/json.h"
 #include "supervisor/admin_dispatch.h"
 #include "supervisor/cluster/cluster.h"
+#include "supervisor/handshake.h"
 
 static void on_answer(void *owner, const char *address, const char *text)
 {
@@ -98,31 +98,56 @@ void admin_leave(struct admin_run *run)
 	begun(run, cluster_leave(run->node, &w));
 }
 
+static bool read_number(struct bytes text, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.data[i] < '0' || text.data[i] > '9' || value > UINT32_MAX)
+			return false;
+		value = value * 10 + (uint64_t)(text.data[i] - '0');
+	}
+	*ret = value;
+	return text.len > 0;
+}
+
+/* Where nobody else can take its shards it has done what it can once clients know. */
+static void drained(struct admin_run *run, int error)
+{
+	if (error == -ENOTSUP || error == -ENOENT)
+		admin_run_ok(run, NULL);
+	else
+		begun(run, error);
+}
+
 void admin_drain(struct admin_run *run)
 {
 	const struct cluster_watcher w = watcher(run);
+	struct bytes option = admin_run_option(run, "deadline");
+	uint64_t deadline = 0;
 
-	begun(run, cluster_drain(run->node, true, &w));
+	if (option.data != NULL && !read_number(option, &deadline)) {
+		admin_run_fail(run, ADMIN_USAGE, "bad-arg", "deadline= takes milliseconds");
+		return;
+	}
+	handshake_retire(run->node, true);
+	drained(run, cluster_drain(run->node, true, deadline, &w));
 }
 
 void admin_resume(struct admin_run *run)
 {
 	const struct cluster_watcher w = watcher(run);
 
-	begun(run, cluster_drain(run->node, false, &w));
+	handshake_retire(run->node, false);
+	drained(run, cluster_drain(run->node, false, 0, &w));
 }
 
 void admin_op(struct admin_run *run)
 {
 	const struct cluster_watcher w = watcher(run);
-	char text[24] = "";
-	char *end;
-	unsigned long long number;
-	struct bytes argument = run->command.arguments[0];
+	uint64_t number;
 
-	snprintf(text, sizeof(text), "%.*s", (int)(argument.len < sizeof(text) ? argument.len : 0), argument.data);
-	number = strtoull(text, &end, 10);
-	if (text[0] == '\0' || *end != '\0') {
+	if (!read_number(run->command.arguments[0], &number)) {
 		admin_run_fail(run, ADMIN_USAGE, "bad-arg", "op takes the number that `~ op=` has announced");
 		return;
 	}

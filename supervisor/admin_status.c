@@ -4,6 +4,7 @@
 #include "common/clock.h"
 #include "proto/msgpack.h"
 #include "supervisor/admin_dispatch.h"
+#include "supervisor/cluster/cluster.h"
 
 static const struct admin_column columns[] = { { "uptime_ms", ADMIN_CELL_DURATION }, { NULL, 0 } };
 
@@ -128,12 +129,32 @@ static void write_sandbox(const struct query *q, struct buffer *row)
 	buffer_fini(&each);
 }
 
+static void write_cluster(const struct node *n, struct buffer *row)
+{
+	struct cluster_facts f;
+	const struct machine_member *leader;
+
+	msgpack_write_str(row, BYTES_LITERAL("cluster"));
+	if (!cluster_facts(n, &f)) {
+		msgpack_write_str(row, BYTES_LITERAL("none: [cluster] secret_file is not set"));
+		return;
+	}
+	leader = machine_member(f.machine, f.leader);
+	msgpack_write_map(row, 6);
+	admin_pair_text(row, "address", f.address);
+	admin_pair_uint(row, "members", f.machine->member_count);
+	admin_pair_text(row, "leader", leader != NULL ? leader->name : "");
+	admin_pair_text(row, "quorum", f.quorum ? "yes" : "no");
+	admin_pair_uint(row, "moving", f.machine->shard_count > 0 ? machine_moving(f.machine) : 0);
+	admin_pair_text(row, "note", f.note != NULL ? f.note : "");
+}
+
 static void on_answer(struct query *q)
 {
 	struct admin_run *run = q->owner;
 	struct node *n = run->node;
 	const struct config_row *engine = config_find(BYTES_LITERAL("store"), BYTES_LITERAL("engine"));
-	struct buffer *row = admin_table_row(&run->table, 21), text = { 0 };
+	struct buffer *row = admin_table_row(&run->table, 22), text = { 0 };
 
 	run->query = NULL;
 	admin_pair_text(row, "node", n->config.node.name);
@@ -155,6 +176,7 @@ static void on_answer(struct query *q)
 	admin_pair_uint(row, "class_files", n->bundle.files);
 	admin_pair_uint(row, "actors", sum(q, CONTROL_ACTOR, "actors"));
 	admin_pair_uint(row, "sessions", sum(q, CONTROL_GATEWAY, "sessions"));
+	write_cluster(n, row);
 	write_alarms(n, row);
 	write_sandbox(q, row);
 	admin_run_page(run);

@@ -47,16 +47,13 @@ static void write_settings(const struct config *config, enum control_role role, 
 	buffer_fini(&text);
 }
 
-/* Of a node that is in none. */
-static const char unnamed_cluster[CONTROL_CLUSTER_SIZE];
-
 static void send_hello(struct node *n, struct child *c)
 {
 	struct buffer settings = { 0 }, message = { 0 };
 	struct control_hello hello = {
 		.version = CONTROL_VERSION, .ipc_version = IPC_VERSION,
 		.role = c->role, .index = c->index, .incarnation = c->incarnation,
-		.cluster = { unnamed_cluster, sizeof(unnamed_cluster) },
+		.cluster = { (const char *)n->identity.cluster, sizeof(n->identity.cluster) },
 		.hash_key = { (const char *)n->identity.key, sizeof(n->identity.key) },
 		.gateways = n->gateways, .actors = n->actors,
 	};
@@ -90,6 +87,15 @@ static void send_shards(struct node *n, struct child *c)
 	struct buffer message = { 0 };
 
 	control_encode_shards(&message, n->shards.serial, n->shards.shards, n->shards.count);
+	child_send(c, &message, -1);
+	buffer_fini(&message);
+}
+
+static void send_plain(struct child *c, enum control_type type)
+{
+	struct buffer message = { 0 };
+
+	control_encode_plain(&message, type);
 	child_send(c, &message, -1);
 	buffer_fini(&message);
 }
@@ -149,6 +155,8 @@ void handshake_greet(struct node *n, struct child *c)
 	}
 	if (c->role == CONTROL_GATEWAY)
 		whole = send_listener(n, c) && whole;
+	if (c->role == CONTROL_GATEWAY && n->retired)
+		send_plain(c, CONTROL_RETIRE);
 	if (c->role == CONTROL_TUNNEL)
 		whole = tunnel_greet(n, c) && whole;
 	if (!whole) { /* out of descriptors: better another try than a deaf child */
@@ -162,5 +170,20 @@ void handshake_shards(struct node *n)
 	for (uint32_t i = 0; i < n->child_count; i++) { /* the store is the first child */
 		if (n->children[i].role != CONTROL_TUNNEL)
 			send_shards(n, &n->children[i]);
+	}
+}
+
+void handshake_retire(struct node *n, bool on)
+{
+	n->retired = on;
+	for (uint32_t i = 0; i < n->child_count; i++) {
+		struct child *c = &n->children[i];
+
+		if (c->role != CONTROL_GATEWAY || !child_reachable(c))
+			continue;
+		if (on)
+			send_plain(c, CONTROL_RETIRE);
+		else
+			(void)send_listener(n, c);
 	}
 }

@@ -58,7 +58,7 @@ struct node {
 
 	enum node_phase phase;
 	int exit_status;
-	bool hurried, emptied; /* emptied: ADOPTING, and all have ended */
+	bool hurried, retired, emptied; /* retired: no clients are accepted; emptied: ADOPTING, and all have ended */
 	uint64_t started_at, ticked_at; /* CLOCK_MONOTONIC ms */
 	struct ev_timer advancer; /* fed, never started: what happens next */
 	struct ev_timer ticker;

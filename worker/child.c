@@ -206,6 +206,15 @@ static bool on_dial(struct child *child, struct bytes message, int fd)
 	return true;
 }
 
+static bool on_retire(struct child *child, struct bytes message, int fd)
+{
+	(void)message, (void)fd;
+	if (child->handlers->on_retire == NULL)
+		return false;
+	child->handlers->on_retire(child);
+	return true;
+}
+
 static bool on_node(struct child *child, struct bytes message, int fd)
 {
 	struct control_node m;
@@ -261,6 +270,7 @@ static const struct {
 	[CONTROL_IDENTITY] = { on_identity, false }, [CONTROL_DIAL] = { on_dial, false },
 	[CONTROL_NODE_STATE] = { on_node, false },  [CONTROL_LEASE] = { on_lease, true },
 	[CONTROL_TRANSFER] = { on_transfer, true }, [CONTROL_DROP] = { on_drop, false },
+	[CONTROL_RETIRE] = { on_retire, false },
 };
 
 static void on_message(struct channel *channel, struct bytes message, int take_fd)

@@ -25,6 +25,7 @@ struct child_handlers {
 	void (*on_quarantine)(struct child *child, const struct control_quarantine *m);
 	void (*on_query)(struct child *child, const struct control_query *m);
 	void (*on_drain)(struct child *child);
+	void (*on_retire)(struct child *child);
 	void (*on_node)(struct child *child, const struct control_node *m);
 	void (*on_lease)(struct child *child, int take_fd);
 	void (*on_transfer)(struct child *child, const struct control_transfer *m, int take_fd);

@@ -85,8 +85,9 @@ struct cluster_watcher {
  * another is under way or the node does not serve; -ENOTSUP where the node has no cluster. */
 int cluster_join(struct node *n, const struct bytes *addresses, size_t count, const struct cluster_watcher *w);
 int cluster_leave(struct node *n, const struct cluster_watcher *w);
-/* on: moves every shard away; not: takes its part again. Ends when no shard is left, or at once. */
-int cluster_drain(struct node *n, bool on, const struct cluster_watcher *w);
+/* on: moves every shard away; not: takes its part again. Ends when no shard is left (deadline:
+ * or after so many ms, then the moves go on; 0: none), or at once. -ENOENT as for leaving. */
+int cluster_drain(struct node *n, bool on, uint64_t deadline, const struct cluster_watcher *w);
 /* The number of the operation begun last; 0: none yet. */
 uint64_t cluster_operation(const struct node *n);
 /* Also tells this watcher; where it is over, from inside this call. -ENOENT: not known. */

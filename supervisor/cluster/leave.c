@@ -75,6 +75,8 @@ void leave_run(struct cluster *c, uint64_t now)
 	if ((o->kind != OPERATION_LEAVE && o->kind != OPERATION_DRAIN) || o->step != EMPTYING)
 		return;
 	note_progress(c, left, now);
+	if (left > 0 && o->kind == OPERATION_DRAIN && now >= o->until)
+		operation_end(c, ADMIN_TEMPORARY, "late", "the deadline is over; the shards go on moving");
 	if (left > 0)
 		return;
 	if (o->kind == OPERATION_DRAIN) {
@@ -123,13 +125,17 @@ static void on_resumed(struct cluster *c, void *owner, enum proposal_outcome out
 		operation_end(c, ADMIN_DONE, NULL, NULL);
 }
 
-int cluster_drain(struct node *n, bool on, const struct cluster_watcher *w)
+int cluster_drain(struct node *n, bool on, uint64_t deadline, const struct cluster_watcher *w)
 {
 	struct buffer command = { 0 };
-	int error = begin(n, OPERATION_DRAIN, w);
+	int error;
 
+	if (n->cluster != NULL && n->cluster->machine.member_count == 1)
+		return -ENOENT;
+	error = begin(n, OPERATION_DRAIN, w);
 	if (error < 0)
 		return error;
+	n->cluster->operation.until = deadline > 0 ? clock_now_ms() + deadline : UINT64_MAX;
 	machine_encode_drain(&command, cluster_self_id(n->cluster), on);
 	propose(n->cluster, &command, on ? on_told : on_resumed);
 	return 0;

@@ -143,10 +143,21 @@ static void on_drain(struct child *c)
 		session_drain(s);
 }
 
+/* Who is there is served as before, and may look for another node in peace. */
+static void on_retire(struct child *c)
+{
+	struct session *s;
+
+	(void)c;
+	accept_stop();
+	TAILQ_FOREACH (s, &gateway.sessions, all)
+		session_drain(s);
+}
+
 static const struct child_handlers handlers = {
 	.on_hello = on_hello,       .on_shards = on_shards, .on_peer = on_peer,
 	.on_listener = on_listener, .on_query = on_query,   .on_drain = on_drain,
-	.on_node = on_node,
+	.on_node = on_node, .on_retire = on_retire,
 };
 
 /* --- life --- */

@@ -151,4 +151,19 @@ def who_is_silent_goes_if_so_configured(stage):
     alice.is_closed()
 
 
+def a_retired_gateway_serves_who_is_there_and_takes_nobody_new(stage):
+    alice = stage.client()
+    stage._send(wire.pack([wire.RETIRE]))
+    alice.hears("* drain")
+    alice.says("1 get a.1 x")
+    stage.workers[0].answers(stage.workers[0].hears("get"), 5, (1, 1))
+    alice.hears("1 ok v=1:1 5")
+    bob = stage.client(greeted=False)         # the listener is open still, and its backlog waits
+    alice.hears_nothing()
+    assert len(stage.asks("sessions")) == 1
+    stage._send(wire.pack([wire.LISTENER]), stage.listener.fileno())
+    assert stage._message()[0] == wire.READY
+    assert bob.line().startswith("* stage 1")
+
+
 run(sys.modules[__name__])

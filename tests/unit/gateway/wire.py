@@ -11,6 +11,7 @@ HELLO, SHARDS, PEER, LISTENER, _, READY, FAILED, PING, PONG, DRAIN, QUERY, ROWS 
 GATEWAY, ACTOR = 1, 2
 NOBODY, LEAVING = 0xffff, 0x8000
 NODE_STATE, PEER_LOST = 21, 22
+RETIRE = 27
 NODE = 256                  # the first number of an owner that is another node
 FORWARDED = 8               # flag of a request
 CODES = ("none bad-line too-long bad-verb bad-arg dup-id no-auth denied no-actor no-member read-only "

@@ -274,6 +274,7 @@ static void on_message(struct bytes message, int fd)
 	case CONTROL_LEASE:
 	case CONTROL_NODE_STATE:
 	case CONTROL_DROP:
+	case CONTROL_RETIRE:
 		break;
 	default: refuse(70, "this is no control message");
 	}
