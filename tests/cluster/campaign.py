@@ -16,7 +16,7 @@ import time
 
 from _load import Load
 from _net import Net, missing
-from _node import ROOT, Late, Node, Postgres, wait_for
+from _node import BUILD, ROOT, Late, Node, Postgres, wait_for
 
 PART = 8         # faults between two looks at all histories
 SHORT = 7        # faults with each store in the test run
@@ -77,6 +77,7 @@ class Cluster:
 
 def kill_node(cluster, node, rng):
     node.kill()
+    node.environment = {}
     yield rng.uniform(0.2, 4)
     node.start()
 
@@ -134,13 +135,23 @@ def freeze_supervisor(cluster, node, rng):
     node.signal(signal.SIGCONT, [node.process.pid])
 
 
+def clock_rate(cluster, node, rng):
+    """Its clock runs too fast or too slow, by less than what leases allow for, until it is
+    killed for another reason."""
+    node.kill()
+    node.environment = {"LD_PRELOAD": f"{BUILD}/tests/cluster/clock-rate.so",
+                        "TEST_CLOCK_RATE": f"{rng.uniform(0.97, 1.03):.4f}"}
+    yield rng.uniform(0.1, 0.5)
+    node.start()
+
+
 def drain(cluster, node, rng):
     node.ctl("drain", timeout=60)
     yield rng.uniform(0.1, 1)
     node.ctl("resume", timeout=60)
 
 
-FAULTS = [kill_node, freeze_node, isolate, cut_one_way, cut_pair, freeze_supervisor, drain,
+FAULTS = [kill_node, freeze_node, isolate, cut_one_way, cut_pair, freeze_supervisor, clock_rate, drain,
           kill_child("stage-gateway"), kill_child("stage-actor"), kill_child("stage-store"), kill_child("stage-tunnel")]
 
 

@@ -173,11 +173,14 @@ static void on_lost(struct link *link, int error)
 	int fd = peer->next_fd;
 
 	if (!gateway.draining)
-		log_warn("an actor worker's link is lost", -error, F_UINT("worker", peer->index));
+		log_warn("a link is lost", -error, F_TEXT("peer", kinds[peer->kind].what), F_UINT("index", peer->index),
+		         F_TEXT("name", peer->name));
 	drop(peer);
 	peer->next_fd = -1;
 	if (fd >= 0)
-		connect_to(peer, peer->next_incarnation, fd);
+		(void)connect_to(peer, peer->next_incarnation, fd);
+	else if (peer->kind == PEER_ASKER)
+		disuse(peer);
 }
 
 void peer_connect(struct peer *peer, uint32_t incarnation, int take_fd)

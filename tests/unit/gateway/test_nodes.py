@@ -237,6 +237,16 @@ def a_worker_that_crashes_is_told_to_the_asker_and_reads_are_asked_again(stage):
     assert asker.hears_type(wire.REPLY).payload == 5
 
 
+def links_that_have_ended_take_no_room(stage):
+    asker = _asker(stage)
+    for _ in range(300):                      # more than there may be at a time
+        asker.dies()
+        asker = stage.node_linked(0, incoming=True)
+    asker.sends(wire.request(1, "get", "a.1", members=["x"], epoch=3 << 32))
+    stage.workers[0].answers(stage.workers[0].hears("get"), 5, (1, 1))
+    assert asker.hears_type(wire.REPLY).payload == 5
+
+
 def garbage_ends_its_link_and_nothing_else(stage):
     asker, other, alice = _asker(stage), stage.node_linked(0, incoming=True), stage.client()
     asker.sends(b"\x04\0\0\0\xff\xff\xff\xff")
