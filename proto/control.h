@@ -111,7 +111,7 @@ struct control_classes {
 };
 
 struct control_failed {
-	int exit_status;   /* sysexits: 78 configuration, 74 storage, 70 internal */
+	int exit_status;   /* sysexits: 78 configuration, 77 another cluster's store, 74 storage, 70 internal */
 	struct bytes text;
 };
 

@@ -38,6 +38,8 @@ const char *node_phase_name(enum node_phase phase)
 	return phases[phase].name;
 }
 
+static const struct bytes foreign_store = BYTES_LITERAL("foreign-store"); /* an alarm of the node */
+
 static void set_phase(struct node *n, enum node_phase next)
 {
 	assert(phases[n->phase].next & 1u << next);
@@ -94,7 +96,7 @@ static bool start_role(struct node *n, enum control_role role)
 			continue;
 		if (c->policy.state == POLICY_NEW)
 			child_event(c, POLICY_START);
-		ready = ready && (c->policy.state == POLICY_READY || c->policy.state == POLICY_FAILED);
+		ready = ready && (c->policy.state == POLICY_READY || (c->policy.state == POLICY_FAILED && role != CONTROL_STORE));
 	}
 	return ready;
 }
@@ -197,6 +199,7 @@ void node_adopt(struct node *n)
 
 void node_begin_anew(struct node *n)
 {
+	(void)alarm_clear(&n->alarms, "node", foreign_store);
 	for (uint32_t i = 0; i < n->child_count; i++) {
 		struct child *c = &n->children[i];
 		enum control_role role = c->role;
@@ -296,8 +299,22 @@ static void trust_again(struct node *n, struct child *c, uint64_t now)
 		log_info("alarm over", F_TEXT("child", c->name), F_BYTES("alarm", worker_down));
 }
 
+/* A fresh instance whose database is another cluster's can still join that one. */
+static bool waits_to_join(struct node *n, struct child *c)
+{
+	static const char text[] = "the database is another cluster's: `stagectl join` one of its nodes";
+
+	if (c->role != CONTROL_STORE || c->failed_status != ADMIN_DENIED || !cluster_is_alone(n) || n->phase == NODE_STOPPING)
+		return false;
+	if (alarm_raise_lasting(&n->alarms, "node", foreign_store, BYTES_LITERAL(text), clock_real_ms()))
+		log_errorx("alarm raised", F_BYTES("alarm", foreign_store), F_TEXT("text", text));
+	return true;
+}
+
 static void end_for(struct node *n, struct child *c)
 {
+	if (waits_to_join(n, c))
+		return;
 	if (c->policy.refused)
 		log_errorx("stage cannot start", F_TEXT("child", c->name), F_INT("exit", c->failed_status));
 	else
@@ -305,7 +322,10 @@ static void end_for(struct node *n, struct child *c)
 		           F_UINT("ended", c->policy.ended),
 		           F_UINT("restart_intensity", n->config.workers.restart_intensity),
 		           F_UINT("restart_period_ms", n->config.workers.restart_period));
-	node_stop(n, c->failed_status != 0 ? c->failed_status : ADMIN_INTERNAL);
+	if (c->failed_status == ADMIN_DENIED)
+		node_stop(n, ADMIN_CONFIGURATION); /* nothing but another setting helps */
+	else
+		node_stop(n, c->failed_status != 0 ? c->failed_status : ADMIN_INTERNAL);
 }
 
 static void raise_down(struct node *n, struct child *c, bool insists)

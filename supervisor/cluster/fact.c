@@ -13,6 +13,11 @@ static const char *note(const struct cluster *c, uint64_t leader)
 	return c->state == CLUSTER_MEMBER ? NULL : "it waits until the cluster has heard of it";
 }
 
+bool cluster_is_alone(const struct node *n)
+{
+	return n->cluster != NULL && !n->identity.joined && n->cluster->machine.member_count <= 1;
+}
+
 bool cluster_facts(const struct node *n, struct cluster_facts *ret)
 {
 	const struct cluster *c = n->cluster;

@@ -49,6 +49,24 @@ def go(cluster, node):
     node.settings.pop("cluster.peers", None)
 
 
+def joins_whose_database_it_finds():
+    """A fresh instance with the database of a cluster waits to be joined to it."""
+    cluster = Cluster("postgresql", 2)
+    try:
+        first, second = cluster.nodes
+        first.start()
+        wait_for("the first node is ready", first.is_ready)
+        second.start()
+        wait_for("it waits", lambda: "foreign-store" in second.ctl("status")[1])
+        assert not second.is_ready()
+        code, out, err = second.ctl("join", cluster.net.address("1"))
+        assert code == 0, (code, out, err)
+        cluster.wait_whole()
+        assert "foreign-store" not in second.ctl("status")[1]
+    finally:
+        cluster.close()
+
+
 def play(cluster, rounds):
     load, failed = None, []
     for number in range(rounds):
@@ -71,6 +89,7 @@ def main():
     if missing():
         print(f"skipped: {missing()}")
         return 0
+    joins_whose_database_it_finds()
     cluster = Cluster("rocksdb", 5)
     try:
         cluster.nodes[0].start()

@@ -172,6 +172,8 @@ def a_database_that_is_not_ours_is_refused(postgres, home):
         assert server.stop() == 0
     code, text = refusal(home, postgres.url(database), **{"cluster.shards": "32", "node.state": f"{home}/other"})
     assert code == 78 and "it holds a cluster of 64 shards, and this one has 32" in text, (code, text)
+    code, text = refusal(home, postgres.url(database), **{"node.state": f"{home}/another"})
+    assert code == 78 and "it holds the state of another cluster" in text, (code, text)
     postgres.sql("UPDATE stage.meta SET version = 99", database)
     code, text = refusal(home, postgres.url(database))
     assert code == 78 and "its schema is of version 99" in text, (code, text)

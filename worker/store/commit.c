@@ -131,7 +131,7 @@ int commit_init(struct commit *c, const struct engine_ops *engine, const struct 
 	result = engine->open(settings, &c->db, error);
 	if (result != ENGINE_OK) {
 		c->engine = NULL;
-		return result == ENGINE_AWAY ? -EAGAIN : result == ENGINE_REFUSED ? -EINVAL : -EIO;
+		return result == ENGINE_AWAY ? -EAGAIN : result == ENGINE_REFUSED ? -EINVAL : result == ENGINE_FOREIGN ? -EXDEV : -EIO;
 	}
 	c->settings = *settings;
 	c->settings.directory = memory_text(settings->directory);

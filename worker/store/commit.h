@@ -84,7 +84,8 @@ struct commit {
 };
 
 /* Opens the engine and starts the thread. Otherwise a sentence in error, and: -EAGAIN, the
- * database is away; -EINVAL, it may not be used like this; -EIO, anything else. */
+ * database is away; -EINVAL, it may not be used like this; -EXDEV, it is another cluster's;
+ * -EIO, anything else. */
 int commit_init(struct commit *c, const struct engine_ops *engine, const struct engine_settings *settings,
                 struct ev_loop *loop, struct ev_async *done_signal, struct buffer *error);
 /* Finishes what is queued unless the database is away, closes the engine. */

@@ -55,6 +55,7 @@ enum engine_result {
 	                  * is back; the changes may have been made, a second time changes nothing. */
 	ENGINE_FENCED,   /* write: a shard belongs to somebody else, see holds(); nothing was changed */
 	ENGINE_REFUSED,  /* open: it may not be used like this, and no further attempt will change that */
+	ENGINE_FOREIGN,  /* open: the database is another cluster's */
 };
 
 /* Every call that does not return ENGINE_OK leaves a sentence in error, FENCED apart. */

@@ -44,7 +44,7 @@ static int open_store(struct opening *o, struct buffer *text)
 
 static int status_of(int error)
 {
-	return error == -EAGAIN ? EX_UNAVAILABLE : error == -EINVAL ? EX_CONFIG : EX_IOERR;
+	return error == -EAGAIN ? EX_UNAVAILABLE : error == -EINVAL ? EX_CONFIG : error == -EXDEV ? EX_NOPERM : EX_IOERR;
 }
 
 static void wait_for_it(struct opening *o, const char *why)

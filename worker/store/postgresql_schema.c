@@ -79,12 +79,14 @@ static enum engine_result compare(const struct meta *meta, const struct engine_s
 	if (meta->version > VERSION)
 		buffer_printf(error, "its schema is of version %d, and this program knows versions up to %d: "
 		              "a newer Stage uses this database", meta->version, VERSION);
-	else if (cluster[0] && meta->cluster[0] && strcmp(cluster, meta->cluster) != 0)
-		buffer_printf(error, "it holds the state of another cluster (%s, this one is %s)", meta->cluster, cluster);
 	else if (meta->shards && settings->shards && meta->shards != settings->shards)
 		buffer_printf(error, "it holds a cluster of %u shards, and this one has %u", meta->shards, settings->shards);
-	else
+	else if (cluster[0] && meta->cluster[0] && strcmp(cluster, meta->cluster) != 0) {
+		buffer_printf(error, "it holds the state of another cluster (%s, this one is %s)", meta->cluster, cluster);
+		return ENGINE_FOREIGN;
+	} else {
 		return ENGINE_OK;
+	}
 	return ENGINE_REFUSED;
 }
 
