@@ -19,7 +19,7 @@ from _net import Net, missing
 from _node import BUILD, ROOT, Late, Node, Postgres, wait_for
 
 PART = 8         # faults between two looks at all histories
-SHORT = 7        # faults with each store in the test run
+SHORT = 5        # faults with each store in the test run
 ZEROS = ("lost", "diverged", "stale", "doubled", "lied", "invented", "gap", "missing")
 MEANS = {"lost": "acknowledged changes lost", "diverged": "histories that differ (double owners)",
          "stale": "reads of the past (double owners)", "doubled": "changes made twice",

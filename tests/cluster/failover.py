@@ -36,7 +36,7 @@ def served(cluster, name, waiting, seconds=30.0):
 
 
 def main():
-    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else 2
     if missing():
         print(f"skipped: {missing()}")
         return 0

@@ -86,7 +86,7 @@ def play(server, ballast):
     print(f"full after {len(acknowledged)} acknowledged writes: {refusal}")
     assert refusal == 'w err internal {"reason":"store","message":"no space left on device"}', refusal
     eventually(lambda: "No space left" in alarms(server))
-    assert server.log().count("the store cannot write") == 1, server.log()[-2000:]
+    assert server.log().count("the store has no room") == 1, server.log()[-2000:]
     # What is in memory or on the disk can be read, and every write is told no, fast.
     all_there(client, list(acknowledged)[:3])
     began = time.monotonic()

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-FUZZ_SECONDS = 10
+FUZZ_SECONDS = 6
 
 
 @dataclass
