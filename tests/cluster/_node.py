@@ -165,7 +165,9 @@ class Postgres:
     def __init__(self, net):
         self.net = net
         self.home = tempfile.mkdtemp(prefix="stage-pg-")
-        os.chmod(self.home, 0o755)
+        for folder in (self.home, os.path.dirname(self.home)):
+            if not os.stat(folder).st_mode & 0o1000:     # not /tmp itself
+                os.chmod(folder, 0o711)                  # the database's user has to come through
         self.data = f"{self.home}/data"
         os.mkdir(self.data, 0o700)
         shutil.chown(self.data, "postgres", "postgres")
