@@ -3,7 +3,7 @@
 #
 #   sh tests/run.sh                     all tests
 #   sh tests/run.sh scenario            one suite: lint unit scenario tour
-#                                       service demo store fuzz fault bench
+#                                       service demo store fuzz fault cluster bench
 #   sh tests/run.sh scenario watch      those of it with `watch` in their name
 #
 # The last line is `N passed, N failed` (and `, N skipped`); the exit code says the same.
@@ -47,13 +47,13 @@ wants() {
 suites=
 for word; do
 	case $word in
-	lint | unit | scenario | tour | service | demo | store | fuzz | fault | bench) suites="$suites $word" ;;
+	lint | unit | scenario | tour | service | demo | store | fuzz | fault | cluster | bench) suites="$suites $word" ;;
 	esac
 done
 
 sh etc/dependencies.sh test
 unbuilt=
-if wants 'demo fault bench'; then
+if wants 'demo fault cluster bench'; then
 	say 'building the server (build/)'
 	build build -Dbuildtype=debugoptimized || unbuilt="$unbuilt build"
 fi
