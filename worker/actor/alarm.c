@@ -42,7 +42,7 @@ static void on_ring(struct timer *timer)
 	struct worker *w = worker_self;
 	struct actor *a = alarm->actor;
 
-	if (!w->draining && !worker_lease_over(w))
+	if (!w->draining)
 		mailbox_post(w, a, bytes_of(alarm->method), alarm->arguments);
 	if (alarm->every > 0)
 		timer_set(&w->timers, timer, clock_now_ms() + alarm->every, on_ring);

@@ -293,6 +293,7 @@ void mailbox_hand_back(struct worker *w, struct actor *a)
 			continue;
 		TAILQ_REMOVE(&a->mailbox, m, mail);
 		a->mail--;
+		a->prompt -= !m->request.bulk;
 		m->queued = false;
 		outbox_refuse(w, m, ERROR_MOVED, NULL, (struct bytes){ NULL, 0 });
 		mailbox_done(w, m);

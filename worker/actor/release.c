@@ -61,7 +61,7 @@ bool release_admits(struct worker *w, uint16_t peer, const struct ipc_request *r
 void release_before_map(struct worker *w)
 {
 	storage_flush(&w->storage);
-	while (buffer_length(&w->loopback) > 0)
+	while (buffer_length(&w->loopback) > 0 && !worker_lease_over(w))
 		schedule_take_loopback(w);
 }
 

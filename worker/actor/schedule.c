@@ -6,6 +6,7 @@
 #include "worker/actor/acquire.h"
 #include "worker/actor/call.h"
 #include "worker/actor/mailbox.h"
+#include "worker/actor/outbox.h"
 #include "worker/actor/release.h"
 #include "worker/actor/room.h"
 #include "worker/actor/run.h"
@@ -17,6 +18,7 @@
 #define BULK_TURN_NS 150000    /* longest time that bulk is taken in a loop turn … */
 #define ALONE_MS 100           /* … unless there was nothing else for so long */
 #define BULK_BYTES (32u << 10) /* that wait for a gateway, from which bulk waits too */
+#define LEASE_LOOK_MS 20       /* between two looks whether a lease that is over goes on */
 
 static bool on_request(struct worker *w, uint16_t peer, struct bytes body)
 {
@@ -34,10 +36,13 @@ static bool on_reply(struct worker *w, uint16_t peer, struct bytes body)
 {
 	struct ipc_reply m;
 
-	(void)peer;
 	if (!ipc_decode_reply(body, &m))
 		return false;
-	call_reply(w, &m);
+	/* The turn that waits for it would go on. */
+	if (peer != PEER_SELF && worker_lease_over(w))
+		outbox_send(w, PEER_SELF, body);
+	else
+		call_reply(w, &m);
 	return true;
 }
 
@@ -153,9 +158,12 @@ static void take_mail(struct worker *w, struct actor *a)
 	verb_run(w, a, m);
 }
 
-/* More would only pile up: commits under way, or replies that a gateway does not take. */
+/* Nothing may begin or go on: another node may act for the actors by now. Or more would only
+ * pile up: commits under way, or replies that a gateway does not take. */
 static bool is_held_up(const struct worker *w, bool bulk)
 {
+	if (worker_lease_over(w))
+		return true;
 	if (storage_full(&w->storage) || (w->storage.count > 0 && !room_for(0)))
 		return true;
 	for (uint32_t i = 0; i < w->gateway_count; i++) {
@@ -198,6 +206,8 @@ static void run_one_long(struct worker *w)
 	struct turn_private *t = TAILQ_FIRST(&w->preempted);
 	struct actor *a = is_held_up(w, false) ? NULL : TAILQ_FIRST(&w->slow);
 
+	if (worker_lease_over(w))
+		return;
 	w->slow_next = !w->slow_next;
 	if (a && (w->slow_next || t == NULL))
 		take_mail(w, a);
@@ -205,8 +215,31 @@ static void run_one_long(struct worker *w)
 		run_slice(w, t);
 }
 
+static void on_lease_look(struct timer *timer)
+{
+	(void)timer; /* the loop has woken: schedule_run() looks */
+}
+
+/* What gateways asked goes back to them, for whoever owns the actors next. Messages of the
+ * actors here wait: the lease may go on, and with another owner's map they are passed on. */
+static void hand_back_all(struct worker *w)
+{
+	size_t at = 0;
+	void *actor;
+
+	while (map_next(&w->actors, &at, NULL, &actor))
+		if (((struct actor *)actor)->mail > 0)
+			mailbox_hand_back(w, actor);
+	timer_set(&w->timers, &w->lease_look, w->now_ns / 1000000 + LEASE_LOOK_MS, on_lease_look);
+}
+
 bool schedule_run(struct worker *w)
 {
+	if (worker_lease_over(w)) {
+		hand_back_all(w);
+		storage_flush(&w->storage);
+		return false;
+	}
 	take_all_mail(w);
 	run_one_long(w);
 	storage_flush(&w->storage);

@@ -88,7 +88,7 @@ struct worker {
 	const struct control_lease *lease; /* NULL: none */
 	struct release release;
 	struct acquire acquire;
-	struct timer housekeeping;
+	struct timer housekeeping, lease_look; /* this while the lease is over */
 	struct counters counters;
 	uint64_t prompt_at;         /* when a client last asked for something that is no bulk, ms */
 	uint64_t collect_at;        /* ms: no collection of all garbage before */

@@ -281,6 +281,32 @@ static void what_another_node_owns_is_sent_back(void **state)
 	core_expect_frame("0 reply 1 moved null");
 }
 
+/* What had come before waits no longer than the lease; a node may have been stopped meanwhile. */
+static void what_waits_is_handed_back_when_the_lease_is_over(void **state)
+{
+	struct control_lease lease = { .until_ns = (core_now_ms + 100) * 1000000 };
+
+	(void)state;
+	core_worker.lease = &lease;
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_run(10);
+	core_expect_frame("0 reply 1 ok v1 1");
+	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
+	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_send(0, 0, IPC_TELL, "things.1", "\"add\"", "[10]");
+	core_advance(100);
+	core_run(10);
+	core_expect_frame("0 reply 2 moved null");
+	core_expect_frame("0 reply 3 moved null");
+	core_expect_silence();
+	atomic_store(&lease.until_ns, (core_now_ms + 100) * 1000000); /* prolonged: what nobody can have back goes on */
+	core_run(10);
+	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	core_expect_frame("0 reply 4 ok v2 11");
+	core_worker.lease = NULL;
+}
+
 /* Its node may have been stopped, and another one own its shards by now. */
 static void nothing_begins_when_the_lease_is_over(void **state)
 {
@@ -386,7 +412,8 @@ int main(void)
 		T(an_endless_turn_stalls_nobody_and_ends_at_its_limit), T(a_full_mailbox_is_busy),
 		T(a_deadline_passes_before_or_after_the_start), T(cancelled_while_queued_never_runs),
 		T(another_epoch_is_sent_back), T(what_another_node_owns_is_sent_back),
-		T(nothing_begins_when_the_lease_is_over), T(nobody_there), T(destroy_forgets_and_tells_the_watchers),
+		T(nothing_begins_when_the_lease_is_over),
+		T(what_waits_is_handed_back_when_the_lease_is_over), T(nobody_there), T(destroy_forgets_and_tells_the_watchers),
 		T(an_actor_watches_another), T(an_alarm_rings_once_and_not_after_a_rollback),
 		T(idle_actors_go_to_sleep_and_busy_ones_do_not),
 	};
