@@ -84,6 +84,18 @@ void reply_cancel(struct pending *p)
 	link_end(p->peer->link);
 }
 
+/* The owner was another, or became one while it was asked: what a former owner says of a
+ * watched actor is the past, and nobody would hear of its changes. */
+static bool is_for_another(const struct pending *p, const struct ipc_reply *reply)
+{
+	if (p->answered || (p->kind == PENDING_CLIENT && p->session == NULL))
+		return false;
+	if (reply->code == ERROR_MOVED)
+		return true;
+	return p->request.verb == IPC_WATCH && !p->cancelled &&
+	       p->request.epoch != gateway.child.shards[p->request.shard].epoch;
+}
+
 static bool on_reply(struct peer *peer, struct bytes body)
 {
 	struct ipc_reply reply;
@@ -96,7 +108,7 @@ static bool on_reply(struct peer *peer, struct bytes body)
 		return true; /* nobody there was asked this */
 	if (reply.code == ERROR_MOVED && p->cancelled)
 		reply.code = ERROR_CANCELLED;
-	if (reply.code == ERROR_MOVED && !p->answered && (p->session || p->kind != PENDING_CLIENT))
+	if (is_for_another(p, &reply))
 		route_again(p);
 	else if (answer(p, &reply))
 		pending_free(p);
@@ -109,10 +121,9 @@ static bool on_event(struct peer *peer, struct bytes body)
 {
 	struct ipc_event event;
 
-	(void)peer;
 	if (!ipc_decode_event(body, &event))
 		return false;
-	watch_event(&event, body);
+	watch_event(peer, &event, body);
 	return true;
 }
 

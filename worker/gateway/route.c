@@ -197,16 +197,19 @@ void route_rescue(struct pending *p)
 	send_to_owner(p, p->order == 0);
 }
 
-void route_unwatch(struct bytes address, uint32_t shard)
+void route_stop(const struct peer *peer, struct bytes address)
 {
-	struct control_shard owner = gateway.child.shards[shard];
-	const struct peer *peer = peer_owner(owner.worker);
 	struct link *link = peer != NULL ? peer->link : NULL;
 
 	if (link == NULL)
 		return; /* it forgets its watchers as it ends */
-	ipc_encode_unwatch(link_begin(link), &(struct ipc_unwatch){ shard, address });
+	ipc_encode_unwatch(link_begin(link), &(struct ipc_unwatch){ route_shard(address), address });
 	link_end(link);
+}
+
+void route_unwatch(struct bytes address, uint32_t shard)
+{
+	route_stop(peer_owner(gateway.child.shards[shard].worker), address);
 }
 
 /* --- those that waited --- */

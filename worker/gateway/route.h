@@ -26,6 +26,8 @@ void route_again(struct pending *p);
 /* Its worker is gone: it waits for the successor, or goes to who owns its shard by now. */
 void route_rescue(struct pending *p);
 
+/* Tells that peer that nothing at this address is to be heard from it any more. */
+void route_stop(const struct peer *peer, struct bytes address);
 /* Tells the owner that this gateway's last watch of an address has ended. */
 void route_unwatch(struct bytes address, uint32_t shard);
 

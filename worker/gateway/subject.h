@@ -41,7 +41,7 @@ TAILQ_HEAD(watch_list, watch);
 struct subject {
 	struct bytes address; /* owned */
 	uint32_t shard;
-	uint64_t epoch;       /* of the shard, when its owner was last asked */
+	uint64_t epoch;       /* of the shard, when its owner last answered; 0: it is to be asked */
 	bool renewing;        /* its owner is being asked again */
 	struct version version;
 	struct version known; /* up to here every change was heard of; stands while renewing */

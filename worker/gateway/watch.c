@@ -316,24 +316,32 @@ static void tell_anew(struct subject *s, struct version v, struct bytes all)
 
 static void ask_again(struct subject *s);
 
-/* A former owner's link may still bring what the present owner has included long ago. */
-static bool is_past(const struct subject *s, const struct ipc_event *event)
+/* By the map it owns the shard, or has not yet let it go. */
+static bool is_owner(uint32_t shard, uint32_t peer)
 {
-	return event->kind == IPC_EVENT_CHANGE && s->version.epoch == event->version.epoch &&
-	       event->version.number <= s->version.number;
+	const struct control_shard *owner = &gateway.child.shards[shard];
+
+	return owner->worker == peer || (owner->worker == CONTROL_NO_WORKER && owner->leaving == peer);
 }
 
-void watch_event(const struct ipc_event *event, struct bytes body)
+/* What the present owner's answer includes long ago, or will: it is asked for all since
+ * `known`. Changes in the same numbering are later states, whoever tells of them. */
+static bool is_past(const struct subject *s, const struct peer *from, const struct ipc_event *event)
+{
+	if (event->kind == IPC_EVENT_CHANGE && s->version.epoch == event->version.epoch)
+		return event->version.number <= s->version.number;
+	return !is_owner(s->shard, from->index) || s->epoch != gateway.child.shards[s->shard].epoch;
+}
+
+void watch_event(const struct peer *from, const struct ipc_event *event, struct bytes body)
 {
 	struct subject *s = watch_find_subject(event->address);
 
-	if (s == NULL) {
-		/* A watch whose client left before its answer came: the owner need not go on. */
-		if (event->kind != IPC_EVENT_END)
-			route_unwatch(event->address, route_shard(event->address));
-		return;
-	}
-	if (is_past(s, event))
+	/* A watch whose client left before its answer came, or that has gone on to the next owner:
+	 * this one need not go on. */
+	if (event->kind != IPC_EVENT_END && (s == NULL || !is_owner(s->shard, from->index)))
+		route_stop(from, event->address);
+	if (s == NULL || is_past(s, from, event))
 		return;
 	forward(s, body);
 	if (event->kind == IPC_EVENT_END) {
@@ -388,7 +396,7 @@ void watch_lost(uint32_t owner)
 	while (map_next(&gateway.subjects, &at, NULL, &subject)) {
 		struct subject *s = subject;
 
-		if (gateway.child.shards[s->shard].worker == owner)
+		if (is_owner(s->shard, owner))
 			s->epoch = 0;
 	}
 }

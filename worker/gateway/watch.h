@@ -13,8 +13,10 @@ void watch_answered(struct pending *p, const struct ipc_reply *reply);
 /* The request failed or its session is gone: the watch never was. */
 void watch_abandon(struct watch *take_watch);
 
-/* An EVENT frame, to sessions and to the actor workers that watch through here. */
-void watch_event(const struct ipc_event *event, struct bytes body);
+/* An EVENT frame, to sessions and to the actor workers and nodes that watch through here.
+ * From whoever is not the owner by now it counts only where it is the next state of the same
+ * numbering: a former owner's last word may come seconds late. */
+void watch_event(const struct peer *from, const struct ipc_event *event, struct bytes body);
 
 /* Ends one; nothing of it is sent from now on. */
 void watch_end(struct watch *take_watch);

@@ -130,6 +130,65 @@ def a_watch_follows_its_actor_from_node_to_node(stage):
     alice.hears('w evt v=1:4 {"x":4}')
 
 
+def a_watch_that_a_former_owner_answers_is_asked_anew(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("w watch a.1 x")
+    asked = link.hears("watch")
+    stage.moves_here(4)
+    link.answers(asked, {"x": 1}, (1, 1))
+    stage.workers[0].answers(stage.workers[0].hears("watch", "a.1"), {"x": 2}, (1, 2))
+    alice.hears('w ok v=1:2 {"x":2}')
+    stage.workers[0].tells("a.1", (1, 3), {"x": 3})
+    alice.hears('w evt v=1:3 {"x":3}')
+
+
+def a_watch_for_another_node_that_a_former_owner_answers_goes_on_at_the_next(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    asked = stage.workers[0].hears("watch")
+    stage.moves(lambda *_: (0, 3 << 32 | 6))          # the worker here has begun anew
+    stage.workers[0].answers(asked, {"x": 1}, (1, 1))
+    stage.workers[0].answers(stage.workers[0].hears("watch", "a.1"), {"x": 2}, (1, 2))
+    assert asker.hears_type(wire.REPLY).payload == {"x": 2}
+    stage.workers[0].tells("a.1", (1, 3), {"x": 3})
+    assert asker.hears_type(wire.EVENT).changed == {"x": 3}
+
+
+def what_a_former_owner_says_of_another_numbering_is_the_past(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 5}, (1, 5))
+    alice.hears('w ok v=1:5 {"x":5}')
+    stage.moves_here(4)
+    asked = stage.workers[0].hears("watch", "a.1")
+    for kind in (wire.SNAPSHOT, wire.CHANGE, wire.END):
+        link.tells("a.1", (7, 1), {"x": 1}, kind=kind)
+    for _ in range(2):
+        assert link.hears_type(wire.UNWATCH).address == "a.1"
+    stage.workers[0].answers(asked, {"x": 6}, (1, 6), resumed=True)
+    alice.hears('w evt v=1:6 {"x":6}')
+    link.tells("a.1", (7, 1), {"x": 1}, kind=wire.SNAPSHOT)
+    link.hears_type(wire.UNWATCH)
+    alice.hears_nothing()
+
+
+def a_former_owners_old_state_does_not_end_a_new_one(stage):
+    link, alice = _abroad(stage), stage.client()
+    stage.node_is(1)
+    other = stage.node_linked(1)
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 5}, (1, 5))
+    alice.hears('w ok v=1:5 {"x":5}')
+    stage.moves_to_node(1, 4)
+    asked = other.hears("watch", "a.1")
+    stage.moves_here(5)
+    other.answers(asked, {"x": 1}, (9, 1))
+    asked = stage.workers[0].hears("watch", "a.1")
+    assert asked.base == (1, 5)
+    stage.workers[0].answers(asked, {"x": 6}, (1, 6), resumed=True)
+    alice.hears('w evt v=1:6 {"x":6}')
+
+
 # --- being asked ----------------------------------------------------------------------
 
 def another_nodes_request_is_served_by_the_worker_here(stage):
