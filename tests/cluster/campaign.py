@@ -44,6 +44,7 @@ class Cluster:
         for node in self.nodes[1:]:
             node.start("--join", self.net.address("1"))
         self.wait_whole()
+        wait_for("every node has its part of the shards and its role", self.is_formed, 60, 0.1)
 
     def is_whole(self):
         for node in self.nodes:
@@ -52,6 +53,13 @@ class Cluster:
             if len(up) != len(self.nodes) or sum(m["shards"] for m in up) != 1024:
                 return False
         return all(node.is_ready() for node in self.nodes)
+
+    def is_formed(self):
+        """A fault on a node that owns nothing yet would show nothing."""
+        members = self.nodes[0].members().values()
+        voters = [m for m in members if m["role"] in ("voter", "leader")]
+        return (all(m["shards"] >= 1024 // len(self.nodes) for m in members) and
+                len(voters) >= (3 if len(self.nodes) > 2 else 1))
 
     def wait_whole(self, seconds=60):
         try:
