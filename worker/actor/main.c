@@ -276,10 +276,9 @@ static void on_shards(struct child *c, const struct control_shard *former)
 		release_before_map(w);
 	w->shards = c->shards;
 	w->shard_count = c->shard_count;
-	if (former) {
-		release_map(w, former, c->map_serial);
+	release_map(w, former, c->map_serial);
+	if (former)
 		acquire_map(w, former);
-	}
 }
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)

@@ -65,6 +65,11 @@ void release_before_map(struct worker *w)
 		schedule_take_loopback(w);
 }
 
+static bool is_let_go(const struct control_shard *shard, uint32_t by)
+{
+	return shard->worker == CONTROL_NO_WORKER && shard->leaving == by;
+}
+
 /* Counts the shards that begin to leave. */
 static uint32_t find_leaving(struct worker *w, const struct control_shard *former)
 {
@@ -74,10 +79,11 @@ static uint32_t find_leaving(struct worker *w, const struct control_shard *forme
 		w->release.done = memory_new(w->shard_count * sizeof(*w->release.done));
 	w->release.open = 0;
 	for (uint32_t i = 0; i < w->shard_count; i++) {
-		bool leaves = w->shards[i].worker == CONTROL_NO_WORKER && w->shards[i].leaving == w->index;
+		bool leaves = is_let_go(&w->shards[i], w->index);
+		bool left_already = former && is_let_go(&former[i], w->index);
 
-		begun += leaves && former[i].worker == w->index;
-		w->release.done[i] = leaves && former[i].worker != w->index && w->release.done[i];
+		begun += leaves && !left_already;
+		w->release.done[i] = leaves && left_already && w->release.done[i];
 		w->release.open += leaves && !w->release.done[i];
 	}
 	return begun;

@@ -17,7 +17,8 @@
 /* The map is about to be replaced: what has been changed under it is sent to the store
  * under its epochs, and what actors of this worker have sent each other arrives. */
 void release_before_map(struct worker *w);
-/* w->shards is another map than `former` (borrowed), of this serial. */
+/* w->shards is another map than `former` (borrowed), of this serial; NULL: the first one,
+ * in which shards of its predecessor may be on their way out. */
 void release_map(struct worker *w, const struct control_shard *former, uint64_t serial);
 
 /* A gateway routes by the map `serial` or a later one. */

@@ -422,7 +422,7 @@ static void serve_store(void)
 
 /* --- shards --- */
 
-static void move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch)
+void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch)
 {
 	struct control_shard former[8];
 
@@ -435,14 +435,11 @@ static void move(const char *address, uint16_t worker, uint16_t leaving, uint32_
 	acquire_map(&core_worker, former);
 }
 
-void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch)
+void core_begin_leaving(void)
 {
-	move(address, worker, leaving, epoch);
-}
-
-void core_move_all(uint16_t worker, uint16_t leaving, uint32_t epoch)
-{
-	move(NULL, worker, leaving, epoch);
+	for (uint32_t i = 0; i < 8; i++)
+		shards[i] = (struct control_shard){ .worker = CONTROL_NO_WORKER, .leaving = 0, .epoch = 1 };
+	release_map(&core_worker, NULL, ++map_serial);
 }
 
 void core_mark(uint16_t peer)

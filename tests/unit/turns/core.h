@@ -27,11 +27,12 @@ void core_send(uint16_t peer, uint32_t rid, enum ipc_verb verb, const char *addr
                const char *members, const char *payload);
 void core_send_full(uint16_t peer, const struct ipc_request *request);
 
-/* A new shard map: the shard of this address belongs to a worker (this one is 0), or (worker
- * CONTROL_NO_WORKER) is let go by `leaving`, in this epoch. It was worker 0's in epoch 1. */
+/* A new shard map: the shard of this address (NULL: every shard) belongs to a worker (this one
+ * is 0), or (worker CONTROL_NO_WORKER) is let go by `leaving`, in this epoch. It was worker 0's
+ * in epoch 1. */
 void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t epoch);
-/* The same for all shards. */
-void core_move_all(uint16_t worker, uint16_t leaving, uint32_t epoch);
+/* A worker begins while its predecessor was letting all shards go. */
+void core_begin_leaving(void);
 /* The gateway says that it knows the newest map. */
 void core_mark(uint16_t peer);
 /* It says that all that the worker had sent before has gone on. */

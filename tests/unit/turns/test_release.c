@@ -44,6 +44,17 @@ static void a_quiet_shard_is_free_once_every_gateway_knows(void **state)
 	core_expect_silence();
 }
 
+static void what_a_predecessor_was_letting_go_is_free_as_well(void **state)
+{
+	(void)state;
+	core_begin_leaving();
+	core_run(10);
+	assert_int_equal(core_released(), 0);
+	mark_all();
+	core_run(10);
+	assert_int_equal(core_released(), 8);
+}
+
 static void what_comes_then_is_handed_back(void **state)
 {
 	(void)state;
@@ -121,7 +132,7 @@ static void calls_of_turns_under_way_are_still_served(void **state)
 	core_send(0, 1, IPC_CALL, "things.2", "\"nap\"", "[50]");
 	core_send(0, 2, IPC_CALL, "things.1", "\"ask\"", "[\"things.2\",\"boom\"]");
 	core_run(10);
-	core_move_all(NOBODY, 0, 1);
+	core_move(NULL, NOBODY, 0, 1);
 	mark_all();
 	core_run(10);
 	core_expect_silence();
@@ -138,7 +149,7 @@ static void who_is_replaced_keeps_every_shard_until_all_is_done(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"nap\"", "[100]");
 	core_run(10);
-	core_move_all(NOBODY, 0, 1);
+	core_move(NULL, NOBODY, 0, 1);
 	mark_all();
 	core_run(10);
 	assert_int_equal(core_released(), 0);
@@ -155,7 +166,7 @@ static void a_chain_that_comes_home_is_let_in(void **state)
 	(void)state;
 	core_send(0, 1, IPC_CALL, "things.1", "\"nap\"", "[100]");
 	core_run(10);
-	core_move_all(NOBODY, 0, 1);
+	core_move(NULL, NOBODY, 0, 1);
 	msgpack_write_array(&chain, 1);
 	msgpack_write_str(&chain, BYTES_LITERAL("things.1"));
 	msgpack_write_array(&method, 1);
@@ -349,7 +360,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, core_set_up, core_tear_down)
 	const struct CMUnitTest tests[] = {
-		T(a_quiet_shard_is_free_once_every_gateway_knows), T(what_comes_then_is_handed_back),
+		T(a_quiet_shard_is_free_once_every_gateway_knows),
+		T(what_a_predecessor_was_letting_go_is_free_as_well), T(what_comes_then_is_handed_back),
 		T(a_waiting_turn_ends_and_what_is_queued_behind_it_is_handed_back),
 		T(a_commit_under_way_is_waited_for), T(what_was_to_be_stored_later_is_stored_now),
 		T(calls_of_turns_under_way_are_still_served), T(who_is_replaced_keeps_every_shard_until_all_is_done),
