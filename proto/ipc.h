@@ -32,7 +32,8 @@ enum ipc_type {
 	IPC_RESET,       /* actor worker -> store: the failure of batch seq is dealt with, go on */
 	IPC_MAP,         /* gateway -> actor worker: what follows is routed by this shard map or a later one */
 	IPC_BYE,         /* actor worker -> gateway: it ends, and has looked at so many bytes of this link */
-	IPC_SYNC,        /* actor worker -> gateway, and back once all that came before it has gone on */
+	IPC_SYNC,        /* actor worker -> gateway, with its map's serial; and back once what came before it for
+	                  * that worker's own shards has gone on */
 };
 
 enum ipc_verb { IPC_GET, IPC_SET, IPC_CALL, IPC_TELL, IPC_WATCH };

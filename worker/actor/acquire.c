@@ -10,7 +10,7 @@ static void finish_if_synced(struct worker *w)
 	struct acquire *q = &w->acquire;
 
 	for (uint32_t i = 0; i < w->gateway_count; i++)
-		if (w->gateways[i].link && w->gateways[i].synced < q->number)
+		if (w->gateways[i].link && w->gateways[i].synced < q->serial)
 			return;
 	q->open = false;
 	memset(q->fresh, 0, w->shard_count * sizeof(*q->fresh));
@@ -18,7 +18,7 @@ static void finish_if_synced(struct worker *w)
 	buffer_fini(&q->frames);
 }
 
-void acquire_map(struct worker *w, const struct control_shard *former)
+void acquire_map(struct worker *w, const struct control_shard *former, uint64_t serial)
 {
 	struct acquire *q = &w->acquire;
 	uint32_t count = 0;
@@ -36,13 +36,13 @@ void acquire_map(struct worker *w, const struct control_shard *former)
 	if (count == 0)
 		return;
 	q->open = true;
-	q->number++;
+	q->serial = serial;
 	for (uint32_t i = 0; i < w->gateway_count; i++) {
 		struct link *link = w->gateways[i].link;
 
 		if (link == NULL)
 			continue;
-		ipc_encode_sync(link_begin(link), q->number);
+		ipc_encode_sync(link_begin(link), q->serial);
 		link_end(link);
 	}
 	finish_if_synced(w);
@@ -56,16 +56,16 @@ void acquire_keep(struct worker *w, struct bytes body)
 	buffer_append_bytes(&w->acquire.frames, body);
 }
 
-void acquire_synced(struct worker *w, uint16_t peer, uint64_t number)
+void acquire_synced(struct worker *w, uint16_t peer, uint64_t serial)
 {
-	w->gateways[peer].synced = number;
+	w->gateways[peer].synced = serial;
 	if (w->acquire.open)
 		finish_if_synced(w);
 }
 
 void acquire_peer_changed(struct worker *w, uint16_t peer)
 {
-	acquire_synced(w, peer, w->acquire.number);
+	acquire_synced(w, peer, w->acquire.serial);
 }
 
 void acquire_fini(struct worker *w)

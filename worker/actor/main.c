@@ -278,7 +278,7 @@ static void on_shards(struct child *c, const struct control_shard *former)
 	w->shard_count = c->shard_count;
 	release_map(w, former, c->map_serial);
 	if (former)
-		acquire_map(w, former);
+		acquire_map(w, former, c->map_serial);
 }
 
 static void on_peer(struct child *c, const struct control_peer *m, int take_fd)

@@ -43,7 +43,7 @@ struct release {
 /* Shards that have come (acquire.h). */
 struct acquire {
 	bool open;           /* some gateway has not answered yet */
-	uint64_t number;     /* of the last IPC_SYNC */
+	uint64_t serial;     /* of the last IPC_SYNC */
 	bool *fresh;         /* by shard: what is sent there waits */
 	struct buffer frames; /* as in the loopback */
 };

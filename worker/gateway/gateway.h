@@ -43,7 +43,7 @@ struct peer {
 	struct pending_list held;  /* wait for the link */
 	bool ended;                /* it has said IPC_BYE … */
 	uint64_t looked_at;        /* … and so many bytes of the link it has looked at */
-	uint64_t sync;             /* IPC_SYNC to be answered; 0: none */
+	uint64_t sync;             /* IPC_SYNC to be answered: the serial it is about; 0: none */
 };
 
 struct gateway_counters {
@@ -59,7 +59,6 @@ struct gateway {
 	struct peer peers[GATEWAY_PEERS_MAX]; /* workers, nodes by CONTROL_NODE(), askers by GATEWAY_ASKER() */
 	struct peer_list used;
 	uint32_t worker_count;
-	struct buffer early;          /* requests of askers that this gateway's map is too old for */
 	struct pending_list homeless; /* their shard has no owner, or is between two */
 	uint32_t *stale;              /* by shard: unanswered requests of former epochs */
 	bool unsettled;               /* some of the homeless need not wait any more */

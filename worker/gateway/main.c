@@ -68,7 +68,7 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int eve
 	again |= session_reap_all(&gateway);
 	route_settle();
 	relay_answer_syncs();
-	again |= peer_flush_all();
+	again |= peer_flush_all() || gateway.unsettled;
 	arm_clock(again);
 	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))
 		child_exit(&gateway.child, EX_OK);
@@ -190,7 +190,6 @@ static void fini(void)
 		if (pending_by_rid(i))
 			pending_free(pending_by_rid(i));
 	peer_fini_all();
-	buffer_fini(&gateway.early);
 	free(gateway.stale);
 	free(gateway.pendings);
 	free(gateway.read_buffer);

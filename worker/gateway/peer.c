@@ -16,6 +16,10 @@
 /* Bytes that wait for a worker from which clients wait as well: whoever asks now and then
  * shall not be behind more. */
 #define PAUSE_MARK (32u << 10)
+/* Bytes that wait for a gateway of another node: it is asked to read before it asks more, … */
+#define ASKER_PAUSE (1u << 20)
+/* … and is not waited for where events alone are so many. */
+#define ASKER_MOST (64u << 20)
 
 /* --- kinds ------------------------------------------------------------------------- */
 
@@ -108,8 +112,10 @@ static void drop(struct peer *peer)
 		watch_lost(peer->index);
 	}
 	sort_out(peer, received);
-	if (peer->kind != PEER_NODE)
+	if (peer->kind != PEER_NODE) {
 		watch_forget_relays(peer);
+		relay_forget(peer);
+	}
 	/* The map may have come before this end: its shards are a sibling's already. */
 	route_send_held(peer);
 	/* Whoever waited for its link to drain would wait for ever. */
@@ -124,8 +130,12 @@ bool peer_bye(struct peer *peer, struct bytes body)
 
 static void on_drained(struct link *link)
 {
-	(void)link;
-	session_resume_all(&gateway);
+	struct peer *peer = link->owner;
+
+	if (peer->kind == PEER_ASKER)
+		link_resume(link);
+	else
+		session_resume_all(&gateway);
 }
 
 static void on_lost(struct link *link, int error);
@@ -137,7 +147,7 @@ static const struct link_handlers link_handlers = {
 /* Who owns shards is asked what waited for it. */
 static void begin(struct peer *peer)
 {
-	peer->link->pause_mark = PAUSE_MARK;
+	peer->link->pause_mark = peer->kind == PEER_ASKER ? ASKER_PAUSE : PAUSE_MARK;
 	if (peer->kind == PEER_ASKER)
 		return;
 	if (peer->kind == PEER_WORKER) {
@@ -245,6 +255,14 @@ void peer_node(const struct control_node *m)
 	refuse_held(peer);
 }
 
+static void bound(struct peer *peer)
+{
+	if (peer->kind != PEER_ASKER || peer->link->closing || buffer_length(&peer->link->out) <= ASKER_MOST)
+		return;
+	log_warnx("another node does not read its answers, the link is closed", F_UINT("index", peer->index));
+	link_close(peer->link);
+}
+
 /* A tell is done with as soon as the kernel has it. */
 static void forget_told(struct peer *peer)
 {
@@ -269,6 +287,8 @@ bool peer_flush_all(void)
 			again |= link->was_full || link->closing;
 		}
 		forget_told(peer);
+		bound(peer);
+		again |= link->closing;
 	}
 	return again;
 }

@@ -18,7 +18,7 @@ enum pending_place {
 	PENDING_NOWHERE,
 	PENDING_SENT,     /* its worker's link has it; a TELL: the kernel may not have it yet */
 	PENDING_HELD,     /* its worker is away */
-	PENDING_HOMELESS, /* its shard has no owner, or is between two */
+	PENDING_HOMELESS, /* its shard has no owner, or is between two, or the map is awaited that it was sent by */
 };
 
 /* The request's slices point into the bytes behind it. */
@@ -45,7 +45,8 @@ struct pending {
 	size_t id_length;
 	char id[CLIENT_ID_MAX];
 	/* RELAY, TELL: who asked */
-	bool of_asker; /* a gateway of another node */
+	bool of_asker; /* a gateway of another node … */
+	uint32_t asked_epoch; /* … whose map said so (CONTROL_EPOCH_CLUSTER): this gateway's may be older */
 	bool answered; /* at its deadline: what its owner says yet is for nobody */
 	uint32_t relay_peer, relay_incarnation, relay_rid;
 };

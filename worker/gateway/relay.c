@@ -9,9 +9,6 @@
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
 
-/* Bytes of requests that wait for a newer map. */
-#define EARLY_MAX (4u << 20)
-
 static void answer(struct peer *to, uint32_t rid, const struct ipc_reply *reply)
 {
 	struct ipc_reply full = *reply;
@@ -45,6 +42,7 @@ static void relay(struct peer *from, const struct ipc_request *request)
 	p->relay_incarnation = from->incarnation;
 	p->relay_rid = request->rid;
 	p->of_asker = from->kind == PEER_ASKER;
+	p->asked_epoch = p->of_asker ? CONTROL_EPOCH_CLUSTER(request->epoch) : 0;
 	if (request->verb == IPC_WATCH)
 		watch_subject(request->address)->asking++;
 	if (p->of_asker && request->deadline != 0)
@@ -64,30 +62,13 @@ bool relay_request(struct peer *from, struct bytes body)
 
 /* --- other nodes --- */
 
-/* A request of a newer map than this gateway's; its body follows. */
-struct early {
-	uint32_t length, index, incarnation;
-};
-
-static void keep_early(const struct peer *from, struct bytes body)
-{
-	const struct early head = { (uint32_t)body.len, from->index, from->incarnation };
-
-	buffer_append(&gateway.early, &head, sizeof(head));
-	buffer_append_bytes(&gateway.early, body);
-}
-
-/* What this gateway's map makes of another node's request. */
-enum fit { FIT_HERE, FIT_ELSEWHERE, FIT_EARLY };
-
-static enum fit fit(const struct ipc_request *request)
+/* This gateway's map is newer than the asker's, or gives the shard to others. */
+static bool is_astray(const struct ipc_request *request)
 {
 	const struct control_shard *s = &gateway.child.shards[route_shard(request->address)];
 	uint32_t asked = CONTROL_EPOCH_CLUSTER(request->epoch), known = CONTROL_EPOCH_CLUSTER(s->epoch);
 
-	if (asked > known)
-		return FIT_EARLY;
-	return asked < known || CONTROL_IS_NODE(s->worker) ? FIT_ELSEWHERE : FIT_HERE;
+	return asked < known || (asked == known && CONTROL_IS_NODE(s->worker));
 }
 
 bool relay_ask(struct peer *from, struct bytes body)
@@ -98,44 +79,13 @@ bool relay_ask(struct peer *from, struct bytes body)
 		return false;
 	if (request.deadline != 0)
 		request.deadline += gateway.now_ms;
-	switch (fit(&request)) {
-	case FIT_EARLY:
-		if (buffer_length(&gateway.early) < EARLY_MAX) {
-			keep_early(from, body);
-			break;
-		}
-		refuse(from, &request);
-		break;
-	case FIT_ELSEWHERE:
-		if (request.verb != IPC_TELL) {
-			answer(from, request.rid, &(struct ipc_reply){ .code = ERROR_MOVED });
-			break;
-		}
+	if (request.verb != IPC_TELL && is_astray(&request))
+		answer(from, request.rid, &(struct ipc_reply){ .code = ERROR_MOVED });
+	else
 		relay(from, &request);
-		break;
-	case FIT_HERE:
-		relay(from, &request);
-	}
+	if (link_full(from->link))
+		link_pause(from->link); /* it reads its answers first */
 	return true;
-}
-
-void relay_take_early(void)
-{
-	struct buffer frames = gateway.early;
-	struct bytes rest;
-
-	gateway.early = (struct buffer){ 0 };
-	while ((rest = buffer_bytes(&frames)).len > 0) {
-		struct early head;
-		struct peer *from;
-
-		memcpy(&head, rest.data, sizeof(head));
-		from = &gateway.peers[head.index];
-		if (from->used && from->link && from->incarnation == head.incarnation)
-			(void)relay_ask(from, (struct bytes){ rest.data + sizeof(head), head.length });
-		buffer_consume(&frames, sizeof(head) + head.length);
-	}
-	buffer_fini(&frames);
 }
 
 void relay_drop(struct pending *take_pending)
@@ -147,13 +97,18 @@ void relay_drop(struct pending *take_pending)
 	pending_free(take_pending);
 }
 
+static bool is_of(const struct pending *p, const struct peer *asker)
+{
+	return p->kind == PENDING_RELAY && !p->answered && p->relay_peer == asker->index &&
+	       p->relay_incarnation == asker->incarnation;
+}
+
 static struct pending *asked_by(const struct peer *from, uint32_t rid)
 {
 	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
 		struct pending *p = pending_by_rid(i);
 
-		if (p && p->kind == PENDING_RELAY && !p->answered && p->relay_peer == from->index && p->relay_incarnation == from->incarnation &&
-		    p->relay_rid == rid)
+		if (p && is_of(p, from) && p->relay_rid == rid)
 			return p;
 	}
 	return NULL;
@@ -172,6 +127,16 @@ bool relay_cancel(struct peer *from, struct bytes body)
 	return true;
 }
 
+void relay_forget(const struct peer *asker)
+{
+	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
+		struct pending *p = pending_by_rid(i);
+
+		if (p && is_of(p, asker) && p->place != PENDING_SENT)
+			reply_failed(p, ERROR_LOST);
+	}
+}
+
 /* --- what has gone on --- */
 
 bool relay_sync(struct peer *from, struct bytes body)
@@ -179,25 +144,34 @@ bool relay_sync(struct peer *from, struct bytes body)
 	return ipc_decode_sync(body, &from->sync);
 }
 
-static bool has_of(const struct pending_list *list, const struct peer *from)
+/* It asked for that, and it is to reach an actor that is its own by now. */
+static bool comes_back(const struct pending *p, const struct peer *asker)
+{
+	return (p->kind == PENDING_TELL || p->kind == PENDING_RELAY) && !p->answered && p->relay_peer == asker->index &&
+	       gateway.child.shards[p->request.shard].worker == asker->index;
+}
+
+static bool any_comes_back(const struct pending_list *list, const struct peer *asker)
 {
 	const struct pending *p;
 
 	TAILQ_FOREACH (p, list, place_next)
-		if ((p->kind == PENDING_TELL || p->kind == PENDING_RELAY) && p->relay_peer == from->index)
+		if (comes_back(p, asker))
 			return true;
 	return false;
 }
 
-/* A tell that its receiver's link may not have taken yet counts as well: it may be rescued. */
-static bool has_passed_on(const struct peer *from)
+/* What former owners have been sent counts as well: they may hand it back, and a tell that
+ * its link may not have taken yet may be rescued. */
+static bool has_passed_on(const struct peer *asker)
 {
 	const struct peer *peer;
 
-	if (has_of(&gateway.homeless, from))
+	if (gateway.child.map_serial < asker->sync || any_comes_back(&gateway.homeless, asker))
 		return false;
 	TAILQ_FOREACH (peer, &gateway.used, used_next)
-		if (has_of(&peer->held, from) || (peer != from && has_of(&peer->told, from)))
+		if (any_comes_back(&peer->held, asker) || (peer != asker && (any_comes_back(&peer->told, asker) ||
+		                                                            any_comes_back(&peer->sent, asker))))
 			return false;
 	return true;
 }

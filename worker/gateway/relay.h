@@ -10,12 +10,13 @@ bool relay_request(struct peer *from, struct bytes body);
  * (ERROR_MOVED); where it is newer the request waits for this one's. */
 bool relay_ask(struct peer *from, struct bytes body);
 bool relay_cancel(struct peer *from, struct bytes body);
-/* There is a new map for those that wait for one. */
-void relay_take_early(void);
 /* A message without an answer that has gone astray between nodes. */
 void relay_drop(struct pending *take_pending);
 
-/* It asks to hear when all that its actors have sent has gone on. */
+/* The asker is gone: what it asked and nobody has been sent yet is not sent any more. */
+void relay_forget(const struct peer *asker);
+
+/* It asks to hear when what its actors have sent to shards that are its own has gone on. */
 bool relay_sync(struct peer *from, struct bytes body);
 /* Answers those for whom that is so; before the loop sleeps. */
 void relay_answer_syncs(void);

@@ -125,6 +125,12 @@ static bool is_elsewhere(const struct pending *p, uint32_t to)
 	return p->of_asker && CONTROL_IS_NODE(to) && (p->kind != PENDING_TELL || p->request.forwarded);
 }
 
+/* The map that it was sent by is still on its way here. */
+static bool is_early(const struct pending *p)
+{
+	return p->asked_epoch > CONTROL_EPOCH_CLUSTER(p->request.epoch);
+}
+
 static void turn_away(struct pending *p)
 {
 	if (p->kind == PENDING_TELL)
@@ -142,6 +148,10 @@ static void send_to_owner(struct pending *p, bool first)
 
 	p->request.shard = shard;
 	p->request.epoch = owner.epoch;
+	if (is_early(p)) {
+		put(p, PENDING_HOMELESS, NULL);
+		return;
+	}
 	if (is_elsewhere(p, to)) {
 		turn_away(p);
 		return;
@@ -283,7 +293,6 @@ void route_map_changed(void)
 	merge(&list, &gateway.homeless);
 	watch_take_up();
 	send_all(&list);
-	relay_take_early();
 }
 
 void route_settle(void)

@@ -1,5 +1,6 @@
 """Other nodes of the cluster: what is asked of them, and what they ask here."""
 
+import select
 import sys
 
 import wire
@@ -240,6 +241,55 @@ def what_waits_while_a_shard_leaves_is_handed_back(stage):
     stage.node_is(1)
     stage.moves_to_node(1, 4)
     assert asker.hears_type(wire.REPLY).code == "moved"
+
+
+def what_waits_for_a_newer_map_ends_at_its_deadline_or_when_it_is_given_up(stage):
+    asker = _asker(stage)
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], deadline=1, epoch=4 << 32))
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (1, "expired")
+    asker.sends(wire.request(2, "call", "a.1", members="f", payload=[], epoch=4 << 32) + wire.frame(wire.CANCEL, 2))
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (2, "cancelled")
+
+
+def what_waits_for_an_asker_that_is_gone_is_not_sent(stage):
+    asker, other = _asker(stage), stage.node_linked(0, incoming=True)
+    call = {"address": "a.1", "payload": [], "epoch": 3 << 32}
+    stage.workers[0].dies()
+    asker.sends(wire.request(1, "call", members="f", **call))
+    asker.sends(wire.request(0, "tell", members="g", **call))
+    waits_until(lambda: stage.asks("status")[0]["held"] == 2, "two held requests")
+    asker.dies()
+    waits_until(lambda: stage.asks("status")[0]["held"] == 1, "one held request")
+    other.sends(wire.request(2, "call", members="h", **call))
+    worker = stage.restarts_worker(0)
+    assert [worker.hears(verb).members for verb in ("tell", "call")] == ["g", "h"]
+
+
+def who_does_not_read_answers_is_asked_to_before_it_asks_more(stage):
+    asker, worker = _asker(stage), stage.workers[0]
+    taken = 0
+    while True:
+        asker.sends(wire.request(taken + 1, "get", "a.1", members=["x"], epoch=3 << 32))
+        if not select.select([worker.socket], [], [], 0.3)[0]:
+            break
+        worker.answers(worker.hears("get"), "x" * (1 << 20), (1, 1))
+        taken += 1
+        assert taken < 50
+    for _ in range(taken):
+        assert len(asker.hears_type(wire.REPLY).payload) == 1 << 20
+    worker.answers(worker.hears("get"), 1, (1, 1))
+    assert asker.hears_type(wire.REPLY).payload == 1
+
+
+def who_never_reads_its_events_is_given_up(stage):
+    asker, worker = _asker(stage), stage.workers[0]
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+    for number in range(2, 80):
+        worker.tells("a.1", (1, number), {"x": "x" * (1 << 20)})
+    assert worker.hears_type(wire.UNWATCH).address == "a.1"
 
 
 def a_deadline_is_kept_for_other_nodes_and_answered_once(stage):

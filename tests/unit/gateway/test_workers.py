@@ -227,12 +227,38 @@ def a_worker_hears_when_all_that_it_sent_has_gone_on(stage):
     assert sender.hears_type(wire.SYNC).number == 1
     owner.hears("tell", address, [1])
     stage.releases(0)
-    sender.sends(tell + wire.frame(wire.SYNC, 2))
+    sender.sends(tell + wire.frame(wire.SYNC, stage.serial + 1))  # it has the next map already
     stage.settles()
     stage.grants(0, to=1)
     # Its own by now: first what it had sent, then that this was all.
     sender.hears("tell", address, [1])
-    assert sender.hears_type(wire.SYNC).number == 2
+    assert sender.hears_type(wire.SYNC).number == stage.serial
+
+
+@node(workers=2)
+def what_waits_for_others_is_not_what_it_asks_about(stage):
+    address = stage.address(worker=0)
+    sender = stage.workers[1]
+    stage.workers[0].dies()
+    sender.sends(wire.request(0, "tell", address=address, caller="me.1", members="f", payload=[1]) +
+                 wire.frame(wire.SYNC, stage.serial))
+    assert sender.hears_type(wire.SYNC).number == stage.serial
+    stage.restarts_worker(0).hears("tell", address, [1])
+
+
+@node(workers=2)
+def what_a_former_owner_may_hand_back_is(stage):
+    address = stage.address(worker=0)
+    former, sender = stage.workers
+    sender.sends(wire.request(7, "call", address=address, caller="me.1", members="f", payload=[1]))
+    asked = former.hears("call", address)
+    stage.releases(0)
+    stage.grants(0, to=1)
+    sender.sends(wire.frame(wire.SYNC, stage.serial))
+    stage.settles()
+    former.answers(asked, code="moved")
+    sender.answers(sender.hears("call", address), 0, (1, 1))
+    assert {sender.hears_type(wire.SYNC).number, sender.hears_type(wire.REPLY).rid} == {stage.serial, 7}
 
 
 @node(workers=2)

@@ -432,7 +432,7 @@ void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t 
 		if (address == NULL || i == worker_shard(&core_worker, bytes_of(address)))
 			shards[i] = (struct control_shard){ .worker = worker, .leaving = leaving, .epoch = epoch };
 	release_map(&core_worker, former, ++map_serial);
-	acquire_map(&core_worker, former);
+	acquire_map(&core_worker, former, map_serial);
 }
 
 void core_begin_leaving(void)
