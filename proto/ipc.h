@@ -31,7 +31,7 @@ enum ipc_type {
 	IPC_COMMITTED,   /* in order of the batches */
 	IPC_RESET,       /* actor worker -> store: the failure of batch seq is dealt with, go on */
 	IPC_MAP,         /* gateway -> actor worker: what follows is routed by this shard map or a later one */
-	IPC_BYE,         /* actor worker -> gateway: it ends, and has looked at so many bytes of this link */
+	IPC_BYE,         /* who is asked -> gateway: it ends, and has looked at so many bytes of this link */
 	IPC_SYNC,        /* actor worker -> gateway, with its map's serial; and back once what came before it for
 	                  * that worker's own shards has gone on */
 };

@@ -11,6 +11,7 @@
 #include "common/pool.h"
 #include "worker/gateway/accept.h"
 #include "worker/gateway/crowd.h"
+#include "worker/gateway/drain.h"
 #include "worker/gateway/flow.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/input.h"
@@ -68,10 +69,9 @@ static void on_prepare(struct ev_loop *loop, struct ev_prepare *watcher, int eve
 	again |= session_reap_all(&gateway);
 	route_settle();
 	relay_answer_syncs();
+	drain_run();
 	again |= peer_flush_all() || gateway.unsettled;
 	arm_clock(again);
-	if (gateway.draining && TAILQ_EMPTY(&gateway.sessions))
-		child_exit(&gateway.child, EX_OK);
 }
 
 static void on_clock(struct ev_loop *loop, struct ev_timer *watcher, int events)
@@ -134,13 +134,8 @@ static void on_query(struct child *c, const struct control_query *m)
 
 static void on_drain(struct child *c)
 {
-	struct session *s;
-
 	(void)c;
-	gateway.draining = true;
-	accept_stop();
-	TAILQ_FOREACH (s, &gateway.sessions, all)
-		session_drain(s);
+	drain_begin();
 }
 
 /* Who is there is served as before, and may look for another node in peace. */

@@ -74,29 +74,46 @@ static bool is_wanted(const struct pending *p)
 	return !p->answered && (p->kind != PENDING_CLIENT || p->session);
 }
 
-/* What it never received waits for its successor; what asks again without harm is asked
+/* What it never looked at waits for its successor; what asks again without harm is asked
  * again; of the rest nobody knows. */
-static void sort_out(struct peer *peer, uint64_t received)
+static void sort(struct peer *peer, struct pending *p, bool looked_at)
+{
+	bool again = !looked_at || is_idempotent(p);
+
+	if (p->kind == PENDING_TELL) {
+		if (looked_at)
+			pending_free(p);
+		else
+			route_rescue(p);
+		return;
+	}
+	if (is_wanted(p) && again && !p->cancelled) {
+		gateway.counters.retried++;
+		route_rescue(p);
+		return;
+	}
+	gateway.counters.crashed += !again && peer->kind == PEER_WORKER;
+	gateway.counters.lost += !again && peer->kind == PEER_NODE;
+	route_take_out(p);
+	reply_failed(p, again ? ERROR_CANCELLED : kinds[peer->kind].gone);
+}
+
+static void sort_all(struct peer *peer, struct pending_list *list, uint64_t received)
 {
 	struct pending *p;
 
-	while ((p = TAILQ_FIRST(&peer->told)) != NULL)
-		if (p->sent_end > received)
-			route_rescue(p);
-		else
-			pending_free(p);
-	while ((p = TAILQ_FIRST(&peer->sent)) != NULL) {
-		bool again = p->sent_end > received || is_idempotent(p);
+	while ((p = TAILQ_FIRST(list)) != NULL)
+		sort(peer, p, p->sent_end <= received);
+}
 
-		if (is_wanted(p) && again && !p->cancelled) {
-			gateway.counters.retried++;
-			route_rescue(p);
-			continue;
-		}
-		gateway.counters.crashed += !again && peer->kind == PEER_WORKER;
-		gateway.counters.lost += !again && peer->kind == PEER_NODE;
-		route_take_out(p);
-		reply_failed(p, again ? ERROR_CANCELLED : kinds[peer->kind].gone);
+static void sort_unseen(struct peer *peer, struct pending_list *list, uint64_t received)
+{
+	struct pending *p, *next;
+
+	for (p = TAILQ_FIRST(list); p; p = next) {
+		next = TAILQ_NEXT(p, place_next);
+		if (p->sent_end > received)
+			sort(peer, p, false);
 	}
 }
 
@@ -107,11 +124,13 @@ static void drop(struct peer *peer)
 	link_fini(peer->link);
 	free(peer->link);
 	peer->link = NULL;
+	peer->ended = false;
 	if (peer->kind == PEER_NODE) {
 		child_peer_lost(&gateway.child, peer->index, peer->incarnation);
 		watch_lost(peer->index);
 	}
-	sort_out(peer, received);
+	sort_all(peer, &peer->told, received);
+	sort_all(peer, &peer->sent, received);
 	if (peer->kind != PEER_NODE) {
 		watch_forget_relays(peer);
 		relay_forget(peer);
@@ -124,8 +143,17 @@ static void drop(struct peer *peer)
 
 bool peer_bye(struct peer *peer, struct bytes body)
 {
-	peer->ended = ipc_decode_bye(body, &peer->looked_at);
-	return peer->ended;
+	if (!ipc_decode_bye(body, &peer->looked_at))
+		return false;
+	peer->ended = true;
+	sort_unseen(peer, &peer->told, peer->looked_at);
+	sort_unseen(peer, &peer->sent, peer->looked_at);
+	return true;
+}
+
+bool peer_is_away(const struct peer *peer)
+{
+	return peer->link == NULL || peer->ended;
 }
 
 static void on_drained(struct link *link)

@@ -19,8 +19,12 @@ void peer_ask(uint32_t incarnation, int take_fd);
 /* Another node has come, gone, or is declared down or up. */
 void peer_node(const struct control_node *m);
 
-/* It ends in good order (IPC_BYE): what it has not looked at has not been executed. */
+/* It ends in good order (IPC_BYE): what it has not looked at has not been executed, and
+ * nothing more is sent there. It may still answer the rest. */
 bool peer_bye(struct peer *peer, struct bytes body);
+
+/* It has no link, or one that takes nothing any more. */
+bool peer_is_away(const struct peer *peer);
 
 /* Hands over what was written after the links had their turn; the last thing before the
  * loop sleeps. True: it must not sleep yet. */

@@ -137,6 +137,35 @@ void relay_forget(const struct peer *asker)
 	}
 }
 
+/* Another node waits for its answer, and is there to get it. */
+static bool is_awaited(const struct pending *p)
+{
+	const struct peer *asker = &gateway.peers[p->relay_peer];
+
+	return p->of_asker && asker->link && is_of(p, asker);
+}
+
+bool relay_serves_nodes(void)
+{
+	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
+		const struct pending *p = pending_by_rid(i);
+
+		if (p && is_awaited(p))
+			return true;
+	}
+	return false;
+}
+
+void relay_return_waiting(void)
+{
+	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
+		struct pending *p = pending_by_rid(i);
+
+		if (p && is_awaited(p) && p->place != PENDING_SENT)
+			reply_failed(p, ERROR_MOVED);
+	}
+}
+
 /* --- what has gone on --- */
 
 bool relay_sync(struct peer *from, struct bytes body)

@@ -16,6 +16,11 @@ void relay_drop(struct pending *take_pending);
 /* The asker is gone: what it asked and nobody has been sent yet is not sent any more. */
 void relay_forget(const struct peer *asker);
 
+/* Other nodes wait for answers. */
+bool relay_serves_nodes(void);
+/* What they asked and nobody has been sent yet is handed back. */
+void relay_return_waiting(void);
+
 /* It asks to hear when what its actors have sent to shards that are its own has gone on. */
 bool relay_sync(struct peer *from, struct bytes body);
 /* Answers those for whom that is so; before the loop sleeps. */

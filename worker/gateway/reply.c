@@ -137,7 +137,7 @@ static const struct {
 	[IPC_UNWATCH] = { { [PEER_WORKER] = relay_unwatch, [PEER_ASKER] = relay_unwatch } },
 	[IPC_CANCEL] = { { [PEER_ASKER] = relay_cancel } },
 	[IPC_SYNC] = { { [PEER_WORKER] = relay_sync } },
-	[IPC_BYE] = { { [PEER_WORKER] = peer_bye } },
+	[IPC_BYE] = { { [PEER_WORKER] = peer_bye, [PEER_NODE] = peer_bye } },
 };
 
 void reply_frame(struct link *link, struct bytes body)

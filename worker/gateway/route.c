@@ -161,9 +161,9 @@ static void send_to_owner(struct pending *p, bool first)
 		return;
 	}
 	p->request.forwarded = p->of_asker && peer->kind == PEER_NODE;
-	if (peer->link == NULL && !peer->up && p->kind != PENDING_REWATCH)
+	if (peer_is_away(peer) && !peer->up && p->kind != PENDING_REWATCH)
 		reply_failed(p, ERROR_UNREACHABLE);
-	else if (peer->link == NULL || (!first && !TAILQ_EMPTY(&peer->held)))
+	else if (peer_is_away(peer) || (!first && !TAILQ_EMPTY(&peer->held)))
 		put(p, PENDING_HELD, peer);
 	else
 		transmit(peer, p);

@@ -87,6 +87,27 @@ def a_lost_link_leaves_calls_unknown_and_asks_reads_again(stage):
     alice.hears("2 ok v=1:1 5", "3 ok v=1:2 6")
 
 
+def a_node_that_ends_says_what_it_has_not_looked_at(stage):
+    link, alice = _abroad(stage), stage.client()
+    alice.says("1 call a.1 f")
+    asked, looked_at = link.hears("call", "a.1"), link.looked_at
+    alice.says("2 call a.1 g")
+    alice.hears_nothing()                     # it is on the link
+    link.sends(wire.frame(wire.BYE, looked_at))
+    link.answers(asked, 1, (1, 1))            # what it has looked at it ends
+    alice.hears("1 ok v=1:1 1")
+    alice.says("3 call a.1 h")
+    alice.hears_nothing()
+    link.dies()
+    waits_until(lambda: _heard_lost(stage), "word of the lost link")
+    link = stage.node_linked(0)
+    for members in ("g", "h"):
+        asked = link.hears("call", "a.1")
+        assert asked.members == members
+        link.answers(asked, members, (1, 2))
+    alice.hears('2 ok v=1:2 "g"', '3 ok v=1:2 "h"')
+
+
 def without_a_link_a_deadline_ends_as_unreachable(stage):
     stage.node_is(0)
     stage.moves_to_node(0, 3)
@@ -344,6 +365,46 @@ def a_worker_that_crashes_is_told_to_the_asker_and_reads_are_asked_again(stage):
     worker = stage.restarts_worker(0)
     worker.answers(worker.hears("get"), 5, (1, 1))
     assert asker.hears_type(wire.REPLY).payload == 5
+
+
+def other_nodes_have_their_answers_before_it_ends(stage):
+    asker, worker = _asker(stage), stage.workers[0]
+    call = {"address": "a.1", "payload": [], "epoch": 3 << 32}
+    frames = [wire.request(1, "call", members="f", **call), wire.request(2, "call", members="g", **call)]
+    asker.sends(frames[0])
+    first = worker.hears("call")
+    stage.drains()
+    asker.sends(frames[1])                    # a turn under way may ask on
+    second = worker.hears("call")
+    worker.answers(second, 2, (1, 1))
+    worker.answers(first, 1, (1, 2))
+    assert [asker.hears_type(wire.REPLY).rid for _ in range(2)] == [2, 1]
+    assert asker.hears_type(wire.BYE).number == len(frames[0] + frames[1])
+    assert stage.ends() == 0
+
+
+def they_are_not_served_for_ever(stage):
+    asker, worker = _asker(stage), stage.workers[0]
+    call = {"address": "a.1", "payload": [], "epoch": 3 << 32}
+    frame = wire.request(1, "call", members="f", **call)
+    asker.sends(frame)
+    first = worker.hears("call")
+    stage.drains()
+    assert asker.hears_type(wire.BYE).number == len(frame)
+    asker.sends(wire.request(2, "call", members="g", **call))  # nobody looks at it
+    worker.answers(first, 1, (1, 2))
+    assert asker.hears_type(wire.REPLY).rid == 1
+    assert stage.ends() == 0
+
+
+def what_nobody_has_been_sent_is_handed_back_then(stage):
+    asker = _asker(stage)
+    stage.workers[0].dies()
+    asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
+    stage.drains()
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (1, "moved")
+    assert stage.ends() == 0
 
 
 def links_that_have_ended_take_no_room(stage):

@@ -99,6 +99,7 @@ class Frame:
         EVENT: "kind address epoch number code changed removed",
         UNWATCH: "shard address",
         MAP: "serial",
+        BYE: "number",
         SYNC: "number",
     }
 
