@@ -69,7 +69,7 @@ unsigned ipc_type(struct bytes body)
 
 	msgpack_read_array(&r);
 	type = msgpack_read_uint(&r);
-	return r.bad || type < IPC_REQUEST || type > IPC_SYNC ? 0 : (unsigned)type;
+	return r.bad || type < IPC_REQUEST || type > IPC_FENCE ? 0 : (unsigned)type;
 }
 
 /* --- requests and replies --- */
@@ -441,4 +441,14 @@ void ipc_encode_sync(struct buffer *out, uint64_t number)
 bool ipc_decode_sync(struct bytes body, uint64_t *ret_number)
 {
 	return decode_number(body, IPC_SYNC, ret_number);
+}
+
+void ipc_encode_fence(struct buffer *out, uint64_t number)
+{
+	encode_number(out, IPC_FENCE, number);
+}
+
+bool ipc_decode_fence(struct bytes body, uint64_t *ret_number)
+{
+	return decode_number(body, IPC_FENCE, ret_number);
 }

@@ -16,7 +16,7 @@
 #include "proto/address.h"
 #include "proto/error.h"
 
-#define IPC_VERSION 3
+#define IPC_VERSION 4
 #define IPC_CHAIN_MAX 32 /* actors in one call chain; a longer one is refused with `limit` */
 
 enum ipc_type {
@@ -34,6 +34,7 @@ enum ipc_type {
 	IPC_BYE,         /* who is asked -> gateway: it ends, and has looked at so many bytes of this link */
 	IPC_SYNC,        /* actor worker -> gateway, with its map's serial; and back once what came before it for
 	                  * that worker's own shards has gone on */
+	IPC_FENCE,       /* gateway -> actor worker, and back: what came before it is taken or handed back */
 };
 
 enum ipc_verb { IPC_GET, IPC_SET, IPC_CALL, IPC_TELL, IPC_WATCH };
@@ -147,6 +148,7 @@ bool ipc_decode_reset(struct bytes body, uint64_t *ret_seq);
 bool ipc_decode_map(struct bytes body, uint64_t *ret_serial);
 bool ipc_decode_bye(struct bytes body, uint64_t *ret_bytes);
 bool ipc_decode_sync(struct bytes body, uint64_t *ret_number);
+bool ipc_decode_fence(struct bytes body, uint64_t *ret_number);
 
 /* Encoders append one body; wrap them in link_begin() and link_end(). */
 void ipc_encode_request(struct buffer *out, const struct ipc_request *m);
@@ -163,5 +165,6 @@ void ipc_encode_reset(struct buffer *out, uint64_t seq);
 void ipc_encode_map(struct buffer *out, uint64_t serial);
 void ipc_encode_bye(struct buffer *out, uint64_t bytes);
 void ipc_encode_sync(struct buffer *out, uint64_t number);
+void ipc_encode_fence(struct buffer *out, uint64_t number);
 
 #endif

@@ -40,7 +40,7 @@ static bool plain(struct bytes body)
 	uint64_t seq;
 
 	return ipc_decode_cancel(body, &rid) + ipc_decode_reset(body, &seq) + ipc_decode_map(body, &seq) +
-	       ipc_decode_bye(body, &seq) + ipc_decode_sync(body, &seq) == 1;
+	       ipc_decode_bye(body, &seq) + ipc_decode_sync(body, &seq) + ipc_decode_fence(body, &seq) == 1;
 }
 
 static bool batch(struct bytes body)

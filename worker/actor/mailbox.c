@@ -102,9 +102,23 @@ static bool is_held(const struct worker *w, const struct ipc_request *request, c
 	return true;
 }
 
+/* While the lease is over a gateway gets its requests back, and from then on those that
+ * follow up to its fence: with a new lease they would overtake. Without an answer there is
+ * nothing to hand back: a tell waits. */
+static bool is_handed_back(struct worker *w, uint16_t peer, const struct ipc_request *request)
+{
+	if (request->verb == IPC_TELL)
+		return false;
+	if (peer >= w->gateway_count)
+		return worker_lease_over(w);
+	w->gateways[peer].handed_back |= worker_lease_over(w);
+	return w->gateways[peer].handed_back;
+}
+
 static bool takes_shard(struct worker *w, uint16_t peer, const struct ipc_request *request)
 {
-	if (request->shard >= w->shard_count || w->shards[request->shard].epoch != request->epoch || worker_lease_over(w))
+	if (request->shard >= w->shard_count || w->shards[request->shard].epoch != request->epoch ||
+	    is_handed_back(w, peer, request))
 		return false;
 	return worker_owns(w, request->shard) || release_admits(w, peer, request);
 }
@@ -295,6 +309,8 @@ void mailbox_hand_back(struct worker *w, struct actor *a)
 		a->mail--;
 		a->prompt -= !m->request.bulk;
 		m->queued = false;
+		if (m->peer < w->gateway_count && worker_lease_over(w))
+			w->gateways[m->peer].handed_back = true;
 		outbox_refuse(w, m, ERROR_MOVED, NULL, (struct bytes){ NULL, 0 });
 		mailbox_done(w, m);
 	}

@@ -89,6 +89,7 @@ static void connect_gateway(const struct control_peer *m, int take_fd)
 	peer->link = memory_new(sizeof(*peer->link));
 	peer->incarnation = m->incarnation;
 	peer->map_serial = 0;
+	peer->handed_back = false;
 	acquire_peer_changed(&worker, peer->index);
 	r = link_init(peer->link, worker.loop, take_fd, &gateway_handlers, peer);
 	if (r < 0) {

@@ -102,13 +102,26 @@ static bool on_sync(struct worker *w, uint16_t peer, struct bytes body)
 	return true;
 }
 
+static bool on_fence(struct worker *w, uint16_t peer, struct bytes body)
+{
+	struct link *link = peer < w->gateway_count ? w->gateways[peer].link : NULL;
+	uint64_t number;
+
+	if (link == NULL || !ipc_decode_fence(body, &number))
+		return false;
+	w->gateways[peer].handed_back = false;
+	ipc_encode_fence(link_begin(link), number);
+	link_end(link);
+	return true;
+}
+
 /* Frames this process takes from its peers; the store's are storage.c's. */
 static const struct {
 	bool (*handle)(struct worker *w, uint16_t peer, struct bytes body);
 } frames[] = {
 	[IPC_REQUEST] = { on_request }, [IPC_REPLY] = { on_reply },     [IPC_CANCEL] = { on_cancel },
 	[IPC_EVENT] = { on_event },     [IPC_UNWATCH] = { on_unwatch },
-	[IPC_MAP] = { on_map },         [IPC_SYNC] = { on_sync },
+	[IPC_MAP] = { on_map },         [IPC_SYNC] = { on_sync },         [IPC_FENCE] = { on_fence },
 };
 
 bool schedule_frame(struct worker *w, uint16_t peer, struct bytes body)

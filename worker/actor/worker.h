@@ -29,6 +29,7 @@ struct peer {
 	uint32_t incarnation;
 	uint64_t map_serial; /* it routes by this shard map or a later one */
 	uint64_t synced;     /* the last IPC_SYNC that it has answered */
+	bool handed_back;    /* as the lease was over; what comes before its IPC_FENCE is, too */
 };
 
 /* Shards that are leaving (release.h). */
@@ -114,7 +115,6 @@ bool worker_lease_over(const struct worker *w); /* another node may own them by 
 /* It owns the shard, or has not finished to let it go: its actors' messages stay within. */
 bool worker_keeps(const struct worker *w, uint32_t shard);
 
-/* The worker this process is. */
-extern struct worker *worker_self;
+extern struct worker *worker_self; /* the one that this process is */
 
 #endif

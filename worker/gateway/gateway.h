@@ -27,6 +27,13 @@ enum peer_kind {
 	PEER_KIND_COUNT
 };
 
+/* What was sent to a worker and handed back is sent again in the order in which it came. */
+enum peer_fence {
+	FENCE_NONE,
+	FENCE_SENT,     /* more may come back: what is for it waits */
+	FENCE_ANSWERED, /* nothing does; it is asked again in a while */
+};
+
 /* Who is at the other end of a link. */
 struct peer {
 	TAILQ_ENTRY(peer) used_next;
@@ -43,6 +50,8 @@ struct peer {
 	struct pending_list held;  /* wait for the link */
 	bool ended;                /* it has said IPC_BYE … */
 	uint64_t looked_at;        /* … and so many bytes of the link it has looked at */
+	enum peer_fence fence;
+	uint64_t fence_number;     /* of the last IPC_FENCE */
 	uint64_t sync;             /* IPC_SYNC to be answered: the serial it is about; 0: none */
 };
 

@@ -125,6 +125,8 @@ static void drop(struct peer *peer)
 	free(peer->link);
 	peer->link = NULL;
 	peer->ended = false;
+	peer->fence = FENCE_NONE;
+	gateway.unsettled = true;
 	if (peer->kind == PEER_NODE) {
 		child_peer_lost(&gateway.child, peer->index, peer->incarnation);
 		watch_lost(peer->index);

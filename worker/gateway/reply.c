@@ -136,6 +136,7 @@ static const struct {
 	[IPC_REQUEST] = { { [PEER_WORKER] = relay_request, [PEER_ASKER] = relay_ask } },
 	[IPC_UNWATCH] = { { [PEER_WORKER] = relay_unwatch, [PEER_ASKER] = relay_unwatch } },
 	[IPC_CANCEL] = { { [PEER_ASKER] = relay_cancel } },
+	[IPC_FENCE] = { { [PEER_WORKER] = route_fenced } },
 	[IPC_SYNC] = { { [PEER_WORKER] = relay_sync } },
 	[IPC_BYE] = { { [PEER_WORKER] = peer_bye, [PEER_NODE] = peer_bye } },
 };

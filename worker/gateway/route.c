@@ -156,7 +156,7 @@ static void send_to_owner(struct pending *p, bool first)
 		turn_away(p);
 		return;
 	}
-	if (peer == NULL || gateway.stale[shard] > 0 || gateway.unsettled) {
+	if (peer == NULL || peer->fence != FENCE_NONE || gateway.stale[shard] > 0 || gateway.unsettled) {
 		put(p, PENDING_HOMELESS, NULL);
 		return;
 	}
@@ -182,13 +182,47 @@ void route_send_first(struct pending *p)
 
 static void on_retry(struct timer *timer)
 {
+	struct peer *peer;
+
 	(void)timer;
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		if (peer->fence == FENCE_ANSWERED)
+			peer->fence = FENCE_NONE;
 	gateway.unsettled = true;
+}
+
+static void retry_soon(void)
+{
+	timer_set(&gateway.timers, &gateway.retry, gateway.now_ms + RETRY_MS, on_retry);
+}
+
+/* Others may be on their way back, which were sent after it. */
+static void fence(struct peer *peer)
+{
+	if (peer->fence == FENCE_SENT)
+		return;
+	peer->fence = FENCE_SENT;
+	ipc_encode_fence(link_begin(peer->link), ++peer->fence_number);
+	link_end(peer->link);
+}
+
+bool route_fenced(struct peer *peer, struct bytes body)
+{
+	uint64_t number;
+
+	if (!ipc_decode_fence(body, &number))
+		return false;
+	if (peer->fence == FENCE_SENT && number == peer->fence_number) {
+		peer->fence = FENCE_ANSWERED;
+		retry_soon();
+	}
+	return true;
 }
 
 void route_again(struct pending *p)
 {
 	uint64_t epoch = p->request.epoch;
+	struct peer *former = p->peer;
 
 	gateway.counters.retried++;
 	route_take_out(p);
@@ -198,7 +232,10 @@ void route_again(struct pending *p)
 		return;
 	}
 	put(p, PENDING_HOMELESS, NULL);
-	timer_set(&gateway.timers, &gateway.retry, gateway.now_ms + RETRY_MS, on_retry);
+	if (former->kind == PEER_WORKER)
+		fence(former);
+	else
+		retry_soon();
 }
 
 void route_rescue(struct pending *p)

@@ -23,6 +23,9 @@ void route_take_out(struct pending *p);
 /* The owner answered that it is not: again, with the present map or the next one. */
 void route_again(struct pending *p);
 
+/* A worker's answer to IPC_FENCE. */
+bool route_fenced(struct peer *peer, struct bytes body);
+
 /* Its worker is gone: it waits for the successor, or goes to who owns its shard by now. */
 void route_rescue(struct pending *p);
 

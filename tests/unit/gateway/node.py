@@ -97,9 +97,12 @@ class Worker:
         self.looked_at = 0  # bytes of frames
 
     def _frame(self):
-        """The next frame but those that tell of maps."""
+        """The next frame but those that tell of maps, and fences, which are answered."""
         while True:
             frame = self.any_frame()
+            if frame.type == wire.FENCE:
+                self.sends(wire.frame(wire.FENCE, frame.number))
+                continue
             if frame.type != wire.MAP:
                 return frame
             assert frame.serial >= self.map, f"map {frame.serial} after {self.map}"

@@ -201,6 +201,25 @@ def a_new_worker_is_told_of_the_map_first(stage):
     worker.hears("call", "a.1")
 
 
+def what_is_handed_back_is_not_overtaken(stage):
+    alice, worker = stage.client(), stage.workers[0]
+    alice.says("1 call a.1 f", "2 call a.1 g")
+    first, second = worker.hears("call"), worker.hears("call")
+    worker.answers(first, code="moved")       # by the same map: its lease was over
+    while (fence := worker.any_frame()).type != wire.FENCE:
+        pass
+    alice.says("3 call a.1 h", "4 call a.2 f")
+    alice.hears_nothing()
+    worker.answers(second, code="moved")
+    worker.sends(wire.frame(wire.FENCE, fence.number))
+    for n, members in enumerate("fgh", 1):
+        asked = worker.hears("call", "a.1")
+        assert asked.members == members
+        worker.answers(asked, n, (1, n))
+    worker.answers(worker.hears("call", "a.2"), 4, (1, 1))
+    alice.hears("1 ok v=1:1 1", "2 ok v=1:2 2", "3 ok v=1:3 3", "4 ok v=1:1 4")
+
+
 def who_ends_in_good_order_says_what_was_not_looked_at(stage):
     alice, worker = stage.client(), stage.workers[0]
     alice.says("1 call a.1 f")

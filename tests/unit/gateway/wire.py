@@ -3,10 +3,10 @@ frames of proto/ipc.h and the messages of proto/control.h."""
 
 import struct
 
-REQUEST, REPLY, CANCEL, EVENT, UNWATCH, MAP, BYE, SYNC = 1, 2, 3, 4, 5, 11, 12, 13
+REQUEST, REPLY, CANCEL, EVENT, UNWATCH, MAP, BYE, SYNC, FENCE = 1, 2, 3, 4, 5, 11, 12, 13, 14
 VERBS = ["get", "set", "call", "tell", "watch"]
 CHANGE, SNAPSHOT, END = 0, 1, 2
-CONTROL_VERSION, IPC_VERSION = 3, 3
+CONTROL_VERSION, IPC_VERSION = 3, 4
 HELLO, SHARDS, PEER, LISTENER, _, READY, FAILED, PING, PONG, DRAIN, QUERY, ROWS = range(1, 13)
 GATEWAY, ACTOR = 1, 2
 NOBODY, LEAVING = 0xffff, 0x8000
@@ -101,6 +101,7 @@ class Frame:
         MAP: "serial",
         BYE: "number",
         SYNC: "number",
+        FENCE: "number",
     }
 
     def __init__(self, body):

@@ -235,6 +235,7 @@ static void describe(struct buffer *out, size_t peer, struct bytes body)
 	struct ipc_reply reply;
 	struct ipc_event event;
 	struct ipc_request request;
+	uint64_t number;
 
 	buffer_printf(out, "%zu ", peer);
 	if (ipc_decode_reply(body, &reply)) {
@@ -251,6 +252,8 @@ static void describe(struct buffer *out, size_t peer, struct bytes body)
 	} else if (ipc_decode_request(body, &request)) {
 		buffer_printf(out, "request %.*s", (int)request.address.len, request.address.data);
 		describe_payload(out, request.members);
+	} else if (ipc_decode_fence(body, &number)) {
+		buffer_append_text(out, "fence");
 	} else {
 		fail_msg("a gateway got a malformed frame");
 	}
@@ -370,21 +373,12 @@ static void to_worker(struct buffer *body)
 	buffer_fini(body);
 }
 
-void core_store_loaded(const char *address, const char *found)
+void core_store_loaded(enum error_code code, const char *found)
 {
 	struct buffer body = { 0 };
 
-	(void)address;
-	ipc_encode_loaded(&body, &(struct ipc_loaded){
-		.rid = load_rid, .found = found != NULL, .record = found ? bytes_of(found) : (struct bytes){ NULL, 0 } });
-	to_worker(&body);
-}
-
-void core_store_refuses_load(enum error_code code)
-{
-	struct buffer body = { 0 };
-
-	ipc_encode_loaded(&body, &(struct ipc_loaded){ .rid = load_rid, .code = code });
+	ipc_encode_loaded(&body, &(struct ipc_loaded){ .rid = load_rid, .code = code, .found = found != NULL,
+		.record = found ? bytes_of(found) : (struct bytes){ NULL, 0 } });
 	to_worker(&body);
 }
 
@@ -413,7 +407,7 @@ static void serve_store(void)
 
 		if (ipc_decode_load(body, &load)) {
 			load_rid = load.rid;
-			core_store_loaded(NULL, NULL);
+			core_store_loaded(ERROR_NONE, NULL);
 		} else if (ipc_decode_batch(body, &head, &entries)) {
 			core_store_committed(head.seq, ERROR_NONE);
 		}
@@ -442,22 +436,28 @@ void core_begin_leaving(void)
 	release_map(&core_worker, NULL, ++map_serial);
 }
 
-void core_mark(uint16_t peer)
+static void send_number(uint16_t peer, void (*encode)(struct buffer *out, uint64_t number), uint64_t number)
 {
 	struct buffer body = { 0 };
 
-	ipc_encode_map(&body, map_serial);
+	encode(&body, number);
 	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
 	buffer_fini(&body);
 }
 
+void core_mark(uint16_t peer)
+{
+	send_number(peer, ipc_encode_map, map_serial);
+}
+
+void core_fence(uint16_t peer)
+{
+	send_number(peer, ipc_encode_fence, 1);
+}
+
 void core_sync(uint16_t peer)
 {
-	struct buffer body = { 0 };
-
-	ipc_encode_sync(&body, sync_number);
-	assert_true(schedule_frame(&core_worker, peer, buffer_bytes(&body)));
-	buffer_fini(&body);
+	send_number(peer, ipc_encode_sync, sync_number);
 }
 
 static void on_released(struct worker *w, uint64_t serial, const uint16_t *free_ones, uint32_t count)

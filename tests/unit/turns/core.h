@@ -35,6 +35,8 @@ void core_move(const char *address, uint16_t worker, uint16_t leaving, uint32_t 
 void core_begin_leaving(void);
 /* The gateway says that it knows the newest map. */
 void core_mark(uint16_t peer);
+/* It asks for an end of handing back. */
+void core_fence(uint16_t peer);
 /* It says that all that the worker had sent before has gone on. */
 void core_sync(uint16_t peer);
 /* How many shards the worker has told to be free since the last call. */
@@ -55,9 +57,8 @@ void core_expect_silence(void);
 /* What reached the store: `load things.1`, `batch 1 things.1{"n":1,…}`, `reset 1`. */
 const char *core_next_store_frame(void);
 
-/* The store's side. found: JSON object of properties, NULL: no record. */
-void core_store_loaded(const char *address, const char *found);
-void core_store_refuses_load(enum error_code code);
+/* The store's side, of the last load. found: JSON object of properties, NULL: no record. */
+void core_store_loaded(enum error_code code, const char *found);
 void core_store_committed(uint64_t seq, enum error_code code);
 /* Answers everything that comes by itself: nothing stored, every batch committed. */
 void core_store_automatic(bool on);

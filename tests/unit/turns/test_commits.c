@@ -36,7 +36,7 @@ static void wake(const char *address, const char *load)
 	core_send(0, 99, IPC_GET, address, "[\"n\"]", NULL);
 	core_run(10);
 	expect_store(load);
-	core_store_loaded(address, NULL);
+	core_store_loaded(ERROR_NONE, NULL);
 	core_run(10);
 	core_expect_frame("0 reply 99 ok v0 0");
 }
@@ -165,7 +165,7 @@ static void a_failed_commit_never_was(void **state)
 	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
 	expect_store("load things.1");
-	core_store_loaded("things.1", NULL);
+	core_store_loaded(ERROR_NONE, NULL);
 	core_run(10);
 	core_expect_frame("0 reply 4 ok v0 0");
 	assert_null(actor_find(&core_worker, BYTES_LITERAL("things.2")));
@@ -272,7 +272,7 @@ static void destroy_waits_for_its_commit_and_the_next_life_for_it(void **state)
 	expect_store("load things.1");
 	core_store_committed(2, ERROR_NONE);
 	core_expect_frame("0 reply 2 ok v1 5");
-	core_store_loaded("things.1", NULL);
+	core_store_loaded(ERROR_NONE, NULL);
 	core_run(10);
 	core_expect_frame("0 reply 3 ok v0 0");
 }
@@ -283,7 +283,7 @@ static void a_refused_load_answers_the_mail(void **state)
 	core_send(0, 1, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
 	expect_store("load things.1");
-	core_store_loaded("things.1", "not a record");
+	core_store_loaded(ERROR_NONE, "not a record");
 	core_run(10);
 	core_expect_frame("0 reply 1 internal {\"message\":\"the stored record is damaged\"}");
 }

@@ -94,7 +94,7 @@ static void a_commit_under_way_is_waited_for(void **state)
 	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
 	core_run(10);
 	core_next_store_frame();
-	core_store_loaded("things.1", NULL);
+	core_store_loaded(ERROR_NONE, NULL);
 	core_run(10);
 	core_move("things.1", NOBODY, 0, 1);
 	mark_all();
@@ -293,7 +293,7 @@ static void nothing_of_a_former_epoch_slips_into_the_next(void **state)
 	core_move("things.1", 3, NOBODY, 2);
 	core_expect_frame("0 reply 1 moved null");
 	core_move("things.1", 0, NOBODY, 3);
-	core_store_loaded("things.1", NULL);
+	core_store_loaded(ERROR_NONE, NULL);
 	core_run(10);
 	assert_false(in_memory("things.1"));
 }
@@ -348,10 +348,10 @@ static void a_store_that_has_not_heard_of_the_map_is_asked_again(void **state)
 		.members = BYTES_LITERAL("\x91\xa1n") });
 	core_run(1);
 	assert_string_equal(core_next_store_frame(), "load things.1");
-	core_store_refuses_load(ERROR_MOVED);
+	core_store_loaded(ERROR_MOVED, NULL);
 	core_expect_silence(); /* handed back, it would be overtaken by what comes now */
 	assert_string_equal(core_next_store_frame(), "load things.1");
-	core_store_loaded("things.1", NULL);
+	core_store_loaded(ERROR_NONE, NULL);
 	core_run(10);
 	core_expect_frame("0 reply 1 ok v0 0");
 }

@@ -301,6 +301,8 @@ static void what_waits_is_handed_back_when_the_lease_is_over(void **state)
 	core_expect_silence();
 	atomic_store(&lease.until_ns, (core_now_ms + 100) * 1000000); /* prolonged: what nobody can have back goes on */
 	core_run(10);
+	core_fence(0);
+	core_expect_frame("0 fence");
 	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
 	core_expect_frame("0 reply 4 ok v2 11");
@@ -320,12 +322,23 @@ static void nothing_begins_when_the_lease_is_over(void **state)
 	core_advance(100);
 	core_send(0, 2, IPC_CALL, "things.1", "\"add\"", "[1]");
 	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_send(0, 0, IPC_TELL, "things.1", "\"add\"", "[10]"); /* waits */
+	core_run(10);
 	core_expect_frame("0 reply 2 moved null");
 	core_expect_frame("0 reply 3 moved null");
+	core_expect_silence();
 	atomic_store(&lease.until_ns, UINT64_MAX); /* no other node could own them */
 	core_send(0, 4, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_run(10);
-	core_expect_frame("0 reply 4 ok v1 1");
+	core_expect_frame("0 reply 4 moved null"); /* it would overtake what was handed back */
+	core_send(1, 5, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	core_expect_frame("1 reply 5 ok v2 11");
+	core_fence(0);
+	core_expect_frame("0 fence");
+	core_send(0, 6, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(10);
+	core_expect_frame("0 reply 6 ok v2 11");
 	core_worker.lease = NULL;
 }
 
