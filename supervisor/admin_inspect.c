@@ -5,6 +5,7 @@
 #include "proto/address.h"
 #include "proto/msgpack.h"
 #include "supervisor/admin_dispatch.h"
+#include "supervisor/cluster/cluster.h"
 
 static const struct admin_column columns[] = {
 	{ "address", 0 }, { "class", 0 }, { "node", 0 },    { "worker", 0 },     { "shard", 0 },
@@ -64,18 +65,39 @@ static void on_answer(struct query *q)
 	}
 }
 
+/* Another node owns it, or is about to: only there is more to be known. */
+static bool is_elsewhere(struct admin_run *run, uint32_t shard)
+{
+	struct cluster_facts facts;
+	const struct machine_member *owner;
+	char text[400];
+
+	if (!cluster_facts(run->node, &facts) || shard >= facts.machine->shard_count)
+		return false;
+	owner = machine_member(facts.machine, machine_owner(facts.machine, shard));
+	if (owner == NULL || owner->id == facts.self)
+		return false;
+	snprintf(text, sizeof(text), "%.*s: its owner is %s (%s), ask there", (int)run->command.arguments[0].len,
+	         run->command.arguments[0].data, owner->name, owner->address);
+	admin_run_fail(run, ADMIN_NEGATIVE, "elsewhere", text);
+	return true;
+}
+
 void admin_inspect(struct admin_run *run)
 {
 	struct bytes address = run->command.arguments[0];
-	const struct control_shard *shard;
+	struct node *n = run->node;
 	struct child *owner;
+	uint32_t shard;
 
 	if (!address_valid(address)) {
 		admin_run_fail(run, ADMIN_USAGE, "bad-arg", "this is no actor's address");
 		return;
 	}
-	shard = &run->node->shards.shards[hash_bytes(&run->node->hash, address) % run->node->shards.count];
-	owner = node_child(run->node, CONTROL_ACTOR, shard->worker);
+	shard = (uint32_t)(hash_bytes(&n->hash, address) % n->shards.count);
+	if (is_elsewhere(run, shard))
+		return;
+	owner = node_child(n, CONTROL_ACTOR, n->shards.shards[shard].worker);
 	if (owner == NULL || !child_reachable(owner)) {
 		admin_run_fail(run, ADMIN_TEMPORARY, "partial", "the worker that owns this actor is being restarted");
 		return;

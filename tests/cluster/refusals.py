@@ -74,6 +74,13 @@ def without_a_majority(cluster):
              lambda: line.ask("get logs.a entries t=2000")[1] == ["x"])
     line.close()
 
+    # Who does not own an actor says who does.
+    asked = {node.name: node.ctl("--json", "inspect", "logs.a") for node in (second, third)}
+    here = [name for name, (code, _, _) in asked.items() if code == 0]
+    assert len(here) == 1, asked
+    elsewhere, = [answer for answer in asked.values() if answer[0] != 0]
+    assert elsewhere[0] == 1 and f"its owner is node{here[0]} (" in elsewhere[2], asked
+
 
 def main():
     if missing():
