@@ -1,6 +1,7 @@
 /* Watches that actors of this worker hold on others. */
 #include "worker/actor/subscription.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 #include "common/log.h"
@@ -13,10 +14,16 @@
 #include "worker/actor/step.h"
 #include "worker/actor/worker.h"
 
+/* A watch whose owner cannot answer now asks again after so long, ms. */
+#define ASK_AGAIN_MS 200
+
 struct watch {
 	struct watch *next;
+	struct subscription *of;
 	struct actor *watcher;
-	uint32_t rid; /* of the WATCH that asked for the present value; 0: answered */
+	uint32_t rid; /* of the WATCH that asked for the present value; 0: none is under way */
+	bool live;    /* it was answered: events go on from there */
+	struct timer again;
 	char *property, *method;
 };
 
@@ -40,6 +47,8 @@ static void ask(struct worker *w, const struct subscription *s, struct watch *wa
 		.verb = IPC_WATCH, .address = s->address, .caller = actor_address(watch->watcher),
 	};
 
+	timer_clear(&w->timers, &watch->again);
+	watch->live = false;
 	watch->rid = call_begin(w, NULL, s->carrier, 0)->rid;
 	request.rid = watch->rid;
 	msgpack_write_array(&members, 1);
@@ -69,7 +78,7 @@ void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
 		map_put(&w->subscriptions, s->address, s);
 	}
 	*watch = (struct watch){
-		.next = s->watches, .watcher = a,
+		.next = s->watches, .of = s, .watcher = a,
 		.property = memory_copy(property.data, property.len),
 		.method = memory_copy(method.data, method.len),
 	};
@@ -106,6 +115,7 @@ static void remove_watch(struct worker *w, struct subscription *s, struct watch 
 	watch->watcher->subscriptions--;
 	if (watch->rid)
 		call_forget(w, watch->rid);
+	timer_clear(&w->timers, &watch->again);
 	room_give(size_of(watch));
 	free(watch->property);
 	free(watch->method);
@@ -172,6 +182,23 @@ static struct bytes member(struct bytes map, struct bytes name)
 	return (struct bytes){ NULL, 0 };
 }
 
+static void on_again(struct timer *timer)
+{
+	struct watch *watch = (struct watch *)((char *)timer - offsetof(struct watch, again));
+	struct buffer request = { 0 };
+
+	ask(worker_self, watch->of, watch, &request);
+	outbox_release(worker_self, &request);
+	buffer_fini(&request);
+}
+
+/* Asking again can only be answered in the same way. */
+static bool is_final(enum error_code code)
+{
+	return code == ERROR_NO_ACTOR || code == ERROR_NO_MEMBER || code == ERROR_BAD_ARG || code == ERROR_DENIED ||
+	       code == ERROR_QUARANTINED;
+}
+
 void subscription_answer(struct worker *w, uint32_t rid, const struct host_answer *answer)
 {
 	struct subscription *s;
@@ -181,7 +208,12 @@ void subscription_answer(struct worker *w, uint32_t rid, const struct host_answe
 		return;
 	(*at)->rid = 0;
 	if (answer->code == ERROR_NONE) {
+		(*at)->live = true;
 		tell(w, s, *at, member(answer->payload, bytes_of((*at)->property)));
+		return;
+	}
+	if (!is_final(answer->code)) {
+		timer_set(&w->timers, &(*at)->again, w->now_ns / 1000000 + ASK_AGAIN_MS, on_again);
 		return;
 	}
 	log_warnx("an actor's watch was refused", F_BYTES("watcher", actor_address((*at)->watcher)),
@@ -200,7 +232,7 @@ void subscription_event(struct worker *w, const struct ipc_event *event)
 		struct bytes value = member(event->changed, bytes_of(watch->property));
 
 		/* Before its own snapshot an event would tell it the past. */
-		if (watch->rid == 0 && (value.len > 0 || event->kind == IPC_EVENT_END))
+		if (watch->live && (value.len > 0 || event->kind == IPC_EVENT_END))
 			tell(w, s, watch, value);
 	}
 }

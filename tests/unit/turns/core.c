@@ -230,6 +230,8 @@ static void describe_payload(struct buffer *out, struct bytes payload)
 		fail_msg("a frame holds a malformed payload");
 }
 
+uint32_t core_asked_rid;
+
 static void describe(struct buffer *out, size_t peer, struct bytes body)
 {
 	struct ipc_reply reply;
@@ -250,6 +252,7 @@ static void describe(struct buffer *out, size_t peer, struct bytes body)
 		              (int)event.address.len, event.address.data, (unsigned long long)event.version.number);
 		describe_payload(out, event.changed);
 	} else if (ipc_decode_request(body, &request)) {
+		core_asked_rid = request.rid;
 		buffer_printf(out, "request %.*s", (int)request.address.len, request.address.data);
 		describe_payload(out, request.members);
 	} else if (ipc_decode_fence(body, &number)) {

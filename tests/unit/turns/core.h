@@ -50,6 +50,7 @@ void core_advance(uint64_t ms);
  * `0 reply 7 ok v1 5`, `0 event things.1 v2 {"n":1}`, `1 reply 9 conflict {"v":"…"}`.
  * NULL where there is none. Epochs are left out. */
 const char *core_next_frame(void);
+extern uint32_t core_asked_rid; /* of the last request among them */
 /* The next one is this; there is none. */
 void core_expect_frame(const char *wanted);
 void core_expect_silence(void);
