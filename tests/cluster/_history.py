@@ -23,9 +23,14 @@ class Append:
 
 @dataclass
 class Read:
-    entries: list
+    entries: list            # None: the reader asked for their number alone
     asked: float
     answered: float
+    length: int = -1
+
+    def __post_init__(self):
+        if self.entries is not None:
+            self.length = len(self.entries)
 
 
 @dataclass
@@ -69,19 +74,22 @@ class History:
         acknowledged = sorted((a.answered, a.length) for a in self.appends if a.outcome == YES)
         asked = {a.token: a.asked for a in self.appends}
         for r in self.reads:
-            if r.entries != final[:len(r.entries)]:
+            if r.entries is None:
+                if r.length > len(final):
+                    found.append(("diverged", f"a read told of {r.length} entries, and there are {len(final)}"))
+            elif r.entries != final[:len(r.entries)]:
                 found.append(("diverged", f"a read of {len(r.entries)} entries is no beginning of what is there"))
             elif r.entries and asked.get(r.entries[-1], 0) > r.answered:
                 found.append(("invented", f"{r.entries[-1]} was read before it was appended"))
         # In the order of their answers: what was answered before something was asked bounds it.
-        lower = sorted([(t, n) for t, n in acknowledged] + [(r.answered, len(r.entries)) for r in self.reads])
+        lower = sorted([(t, n) for t, n in acknowledged] + [(r.answered, r.length) for r in self.reads])
         most, at = 0, 0
         for r in sorted(self.reads, key=lambda read: read.asked):
             while at < len(lower) and lower[at][0] < r.asked:
                 most = max(most, lower[at][1])
                 at += 1
-            if len(r.entries) < most:
-                found.append(("stale", f"a read of {len(r.entries)} entries was asked for after {most} were known"))
+            if r.length < most:
+                found.append(("stale", f"a read of {r.length} entries was asked for after {most} were known"))
 
     def _check_watches(self, final, found):
         for w in self.watches:

@@ -12,6 +12,7 @@ from _node import CLIENT
 REFUSED = ("busy", "draining", "expired", "limit", "unreachable", "quarantined")
 UNKNOWN = ("crashed", "timeout", "internal", "lost", "cancelled")
 DEADLINE = 2000          # ms that a request may take
+READER_PAUSE = 0.001     # seconds, so that readers leave others some of the processors
 SILENCE = 20.0           # seconds without the one answer that every request has
 
 
@@ -168,6 +169,54 @@ class Client(threading.Thread):
         self.load.count(" ".join(words[:2]) if words[0] == "err" else "ok")
 
 
+class Reader(threading.Thread):
+    """Asks for the number of entries of every actor of a round through one node, for each again
+    as soon as it is answered: at the moment when owners change a former one is asked too. A node
+    that was stopped finds such a question when it wakes, and is asked the next one at once."""
+
+    def __init__(self, load, node, part):
+        super().__init__(daemon=True)
+        self.load, self.node, self.part = load, node, part
+        self.over = False
+        self.problem = None
+        self.answered = 0
+
+    def run(self):
+        while not self.over:
+            try:
+                self.session()
+            except (Broken, OSError):
+                time.sleep(0.02)
+            except AssertionError as problem:
+                self.problem = f"reader at node {self.node}: {problem}"
+
+    def session(self):
+        line = Line(self.load.net, self.node)
+        addresses = {f"r{i}": address for i, address in enumerate(self.part.addresses)}
+        asked = {}
+
+        def ask(name):
+            asked[name] = time.monotonic()
+            line.socket.sendall(f"{name} get {addresses[name]} count t={DEADLINE}\n".encode())
+
+        try:
+            for name in addresses:
+                ask(name)
+            while not self.over:
+                words = line.read().split(" ")
+                if words[0] == "*":        # the server says why it ends the connection
+                    continue
+                if words[1] == "ok":
+                    read = Read(None, asked[words[0]], time.monotonic(), int(words[-1]))
+                    with self.part.lock:
+                        self.part.histories[addresses[words[0]]].reads.append(read)
+                    self.answered += 1
+                time.sleep(READER_PAUSE)
+                ask(words[0])
+        finally:
+            line.close()
+
+
 class Watcher(threading.Thread):
     """Watches every actor of a round through one node, from its beginning to its end."""
 
@@ -227,7 +276,7 @@ class Load:
         self.over, self.going = False, False
         self.codes, self._lock = {}, threading.Lock()
         self.round = None
-        self.rounds = 0
+        self.rounds = self.reads = 0
         self.clients = [Client(self, node, f"{node}{chr(97 + i)}") for node in self.nodes for i in range(clients_each)]
         for client in self.clients:
             client.start()
@@ -240,8 +289,9 @@ class Load:
         self.rounds += 1
         self.round = Round(self.rounds, self.actors)
         self.watchers = [Watcher(self, node, self.round) for node in self.nodes]
-        for watcher in self.watchers:
-            watcher.start()
+        self.readers = [Reader(self, node, self.round) for node in self.nodes]
+        for thread in self.watchers + self.readers:
+            thread.start()
         self.going = True
 
     def pause(self):
@@ -281,6 +331,11 @@ class Load:
     def end(self):
         """Stops the round and returns its problems; the cluster is whole."""
         self.pause()
+        for reader in self.readers:
+            reader.over = True
+        for reader in self.readers:
+            reader.join()
+        self.reads += sum(reader.answered for reader in self.readers)
         finals, problems = self.settle()
         end = time.monotonic() + 20
         while time.monotonic() < end and not all(w.has_seen(finals) for w in self.watchers):
@@ -294,7 +349,7 @@ class Load:
                 self.round.histories[address].watches += watches
         for address, history in self.round.histories.items():
             problems += [(kind, f"{address}: {text}") for kind, text in history.problems(finals[address])]
-        problems += [("missing", client.problem) for client in self.clients if client.problem]
+        problems += [("missing", c.problem) for c in self.clients + self.readers if c.problem]
         for client in self.clients:
             client.problem = None
         return problems

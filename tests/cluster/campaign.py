@@ -1,4 +1,4 @@
-"""Faults of every kind under load, and what they may never cost: two owners of one actor at a
+"""Faults of every kind under load, one or two at a time, and what they may never cost: two owners of one actor at a
 time, an acknowledged change, histories that differ.
 
     python3 tests/cluster/campaign.py [FAULTS] [--store postgresql|rocksdb] [--nodes N] [--seed S]
@@ -20,6 +20,7 @@ from _node import BUILD, ROOT, Late, Node, Postgres, wait_for
 
 PART = 8         # faults between two looks at all histories
 SHORT = 5        # faults with each store in the test run
+TWICE = 4        # of so many faults one comes with another, on another node
 ZEROS = ("lost", "diverged", "stale", "doubled", "lied", "invented", "gap", "missing")
 MEANS = {"lost": "acknowledged changes lost", "diverged": "histories that differ (double owners)",
          "stale": "reads of the past (double owners)", "doubled": "changes made twice",
@@ -163,22 +164,30 @@ FAULTS = [kill_node, freeze_node, isolate, cut_one_way, cut_pair, freeze_supervi
           kill_child("stage-gateway"), kill_child("stage-actor"), kill_child("stage-store"), kill_child("stage-tunnel")]
 
 
-def play(cluster, load, fault, rng, pauses):
-    """The fault on one of the nodes; afterwards the cluster becomes whole. The pause is the
-    longest that a client of another node had to wait for a success."""
-    node = rng.choice(cluster.nodes)
-    others = [c for c in load.clients if c.node != node.name]
-    began = time.monotonic()
-    course = fault(cluster, node, rng)
-    worst, until = 0.0, began + next(course)
-    while time.monotonic() < until:
+def play(cluster, load, faults, rng, pauses):
+    """Faults, each on a node of its own; afterwards the cluster becomes whole. The pause is the
+    longest that a client of a node that was not hit had to wait for a success."""
+    nodes = rng.sample(cluster.nodes, len(faults))
+    others = [c for c in load.clients if c.node not in [node.name for node in nodes]]
+    began, worst = time.monotonic(), 0.0
+
+    def look():
+        nonlocal worst
         worst = max([worst] + [time.monotonic() - max(c.succeeded, began) for c in others])
-        time.sleep(0.02)
-    next(course, None)
+
+    courses = []
+    for fault, node in zip(faults, nodes):
+        course = fault(cluster, node, rng)
+        courses.append((time.monotonic() + next(course), course))
+    for until, course in sorted(courses, key=lambda pair: pair[0]):
+        while time.monotonic() < until:
+            look()
+            time.sleep(0.02)
+        next(course, None)
     cluster.wait_whole()
-    worst = max([worst] + [time.monotonic() - max(c.succeeded, began) for c in others])
-    pauses.setdefault(fault.__name__, []).append(worst)
-    return node
+    look()
+    pauses.setdefault(faults[0].__name__ if len(faults) == 1 else "two at once", []).append(worst)
+    return nodes, worst
 
 
 def report(pauses, load, zeros, acknowledged):
@@ -189,7 +198,7 @@ def report(pauses, load, zeros, acknowledged):
     if every:
         print(f"{'all':20} {len(every):5} {statistics.median(every):10.2f} s {max(every):6.2f} s")
     print("answers: " + ", ".join(f"{code} {n}" for code, n in sorted(load.codes.items(), key=lambda item: -item[1])))
-    print(f"acknowledged changes checked: {acknowledged}")
+    print(f"acknowledged changes checked: {acknowledged}; reads without a pause between them: {load.reads}")
     for kind in ZEROS:
         print(f"{MEANS[kind]:40} {zeros[kind]}")
 
@@ -210,9 +219,12 @@ def run(given, store, faults):
         for number in range(faults):
             if number % PART == 0:
                 load.begin()
-            fault = kinds[number % len(kinds)]
-            node = play(cluster, load, fault, rng, pauses)
-            print(f"{number + 1:4} {fault.__name__:18} node {node.name}  pause {pauses[fault.__name__][-1]:.2f} s", flush=True)
+            hits = [kinds[number % len(kinds)]]
+            if number % TWICE == TWICE - 1 and len(cluster.nodes) > 2 and given.only is None:
+                hits.append(rng.choice(kinds))
+            nodes, pause = play(cluster, load, hits, rng, pauses)
+            what = " and ".join(f"{fault.__name__} node {node.name}" for fault, node in zip(hits, nodes))
+            print(f"{number + 1:4} {what}  pause {pause:.2f} s", flush=True)
             if (number + 1) % PART == 0 or number + 1 == faults:
                 for kind, text in load.end():
                     zeros[kind] += 1
@@ -222,7 +234,7 @@ def run(given, store, faults):
         report(pauses, load, zeros, acknowledged)
     finally:
         cluster.close()
-    return not any(zeros.values())
+    return not any(zeros.values()) and acknowledged > 0 and load.reads > 0
 
 
 def main():

@@ -1,12 +1,13 @@
 -- What the checker of histories watches: nothing is ever taken out of it.
 local Log = stage.class "logs.{id}"
 
-Log.properties = { entries = stage.array {} }
+Log.properties = { entries = stage.array {}, count = 0 }
 
 function Log:append(token)
   local entries = self.entries
   entries[#entries + 1] = token
   self.entries = entries
+  self.count = #entries
   return #entries
 end
 
