@@ -60,10 +60,9 @@ static bool on_event(struct worker *w, uint16_t peer, struct bytes body)
 {
 	struct ipc_event m;
 
-	(void)peer;
 	if (!ipc_decode_event(body, &m))
 		return false;
-	subscription_event(w, &m);
+	subscription_event(w, peer, &m);
 	return true;
 }
 

@@ -222,11 +222,11 @@ void subscription_answer(struct worker *w, uint32_t rid, const struct host_answe
 	remove_watch(w, s, at);
 }
 
-void subscription_event(struct worker *w, const struct ipc_event *event)
+void subscription_event(struct worker *w, uint16_t peer, const struct ipc_event *event)
 {
 	struct subscription *s = map_get(&w->subscriptions, event->address);
 
-	if (s == NULL)
+	if (s == NULL || s->carrier != peer)
 		return;
 	for (struct watch *watch = s->watches; watch; watch = watch->next) {
 		struct bytes value = member(event->changed, bytes_of(watch->property));

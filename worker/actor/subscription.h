@@ -16,8 +16,9 @@ void subscription_answer(struct worker *w, uint32_t rid, const struct host_answe
 /* The step that asked for it was rolled back. */
 void subscription_forget(struct worker *w, uint32_t rid);
 
-/* An EVENT of a watched actor. */
-void subscription_event(struct worker *w, const struct ipc_event *event);
+/* An EVENT of a watched actor. Only its present carrier's count: what a former one still
+ * brings is the past. */
+void subscription_event(struct worker *w, uint16_t peer, const struct ipc_event *event);
 
 /* a's activation has ended. */
 void subscription_end_all(struct worker *w, struct actor *a);

@@ -11,7 +11,7 @@
 #include "worker/gateway/relay.h"
 #include "worker/gateway/reply.h"
 #include "worker/gateway/route.h"
-#include "worker/gateway/watch.h"
+#include "worker/gateway/source.h"
 
 /* Bytes that wait for a worker from which clients wait as well: whoever asks now and then
  * shall not be behind more. */
@@ -127,14 +127,13 @@ static void drop(struct peer *peer)
 	peer->ended = false;
 	peer->fence = FENCE_NONE;
 	gateway.unsettled = true;
-	if (peer->kind == PEER_NODE) {
+	if (peer->kind == PEER_NODE)
 		child_peer_lost(&gateway.child, peer->index, peer->incarnation);
-		watch_lost(peer->index);
-	}
+	source_lost(peer->index);
 	sort_all(peer, &peer->told, received);
 	sort_all(peer, &peer->sent, received);
 	if (peer->kind != PEER_NODE) {
-		watch_forget_relays(peer);
+		source_forget_relays(peer);
 		relay_forget(peer);
 	}
 	/* The map may have come before this end: its shards are a sibling's already. */
@@ -184,7 +183,7 @@ static void begin(struct peer *peer)
 		link_keep_short(peer->link);
 		route_mark(peer->link);
 	}
-	watch_take_up();
+	source_take_up();
 	route_send_held(peer);
 }
 

@@ -7,6 +7,7 @@
 #include "worker/gateway/reply.h"
 #include "worker/gateway/request.h"
 #include "worker/gateway/route.h"
+#include "worker/gateway/source.h"
 #include "worker/gateway/watch.h"
 
 static void answer(struct peer *to, uint32_t rid, const struct ipc_reply *reply)
@@ -244,8 +245,7 @@ void relay_answer(struct pending *p, const struct ipc_reply *reply)
 		s->asking--;
 		if (alive && reply->code == ERROR_NONE) {
 			subject_set_relay(s, peer_bit(to), true);
-			subject_learn(s, reply->version, reply->payload);
-			s->epoch = p->request.epoch;
+			source_answered(s, p, reply);
 		}
 		watch_release_subject(s);
 	}

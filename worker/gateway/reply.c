@@ -6,6 +6,7 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
+#include "worker/gateway/source.h"
 #include "worker/gateway/watch.h"
 #include "worker/gateway/peer.h"
 
@@ -58,7 +59,7 @@ static bool answer(struct pending *p, const struct ipc_reply *reply)
 		relay_answer(p, reply);
 		return true;
 	case PENDING_REWATCH:
-		return watch_taken_up(p, reply);
+		return source_taken_up(p, reply);
 	case PENDING_TELL:
 		break;
 	}
@@ -70,7 +71,7 @@ void reply_failed(struct pending *take_pending, enum error_code code)
 	if (answer(take_pending, &(struct ipc_reply){ .code = code }))
 		pending_dismiss(take_pending);
 	else
-		watch_ask_later(take_pending);
+		source_ask_later(take_pending);
 }
 
 void reply_cancel(struct pending *p)
@@ -86,34 +87,39 @@ void reply_cancel(struct pending *p)
 
 /* The owner was another, or became one while it was asked: what a former owner says of a
  * watched actor is the past, and nobody would hear of its changes. */
-static bool is_for_another(const struct pending *p, const struct ipc_reply *reply)
+static bool is_of_former_owner(const struct pending *p, const struct ipc_reply *reply)
 {
-	if (p->answered || (p->kind == PENDING_CLIENT && p->session == NULL))
-		return false;
-	if (reply->code == ERROR_MOVED)
-		return true;
-	return p->request.verb == IPC_WATCH && !p->cancelled &&
-	       p->request.epoch != gateway.child.shards[p->request.shard].epoch;
+	return reply->code == ERROR_MOVED ||
+	       (p->request.verb == IPC_WATCH && p->request.epoch != gateway.child.shards[p->request.shard].epoch);
+}
+
+static bool is_wanted(const struct pending *p)
+{
+	return !p->answered && (p->kind != PENDING_CLIENT || p->session != NULL);
 }
 
 static bool on_reply(struct peer *peer, struct bytes body)
 {
 	struct ipc_reply reply;
 	struct pending *p;
+	bool former;
 
 	if (!ipc_decode_reply(body, &reply))
 		return false;
 	p = pending_by_rid(reply.rid);
 	if (p == NULL || p->place != PENDING_SENT || p->peer != peer)
 		return true; /* nobody there was asked this */
-	if (reply.code == ERROR_MOVED && p->cancelled)
-		reply.code = ERROR_CANCELLED;
-	if (is_for_another(p, &reply))
+	if (p->request.verb == IPC_WATCH && reply.code == ERROR_NONE)
+		source_heard(p);
+	former = is_of_former_owner(p, &reply);
+	if (former && p->cancelled)
+		reply = (struct ipc_reply){ .code = ERROR_CANCELLED };
+	if (former && !p->cancelled && is_wanted(p))
 		route_again(p);
 	else if (answer(p, &reply))
 		pending_free(p);
 	else
-		watch_ask_later(p);
+		source_ask_later(p);
 	return true;
 }
 
@@ -123,7 +129,7 @@ static bool on_event(struct peer *peer, struct bytes body)
 
 	if (!ipc_decode_event(body, &event))
 		return false;
-	watch_event(peer, &event, body);
+	source_event(peer, &event, body);
 	return true;
 }
 

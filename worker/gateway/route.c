@@ -5,7 +5,7 @@
 #include "worker/gateway/peer.h"
 #include "worker/gateway/relay.h"
 #include "worker/gateway/reply.h"
-#include "worker/gateway/watch.h"
+#include "worker/gateway/source.h"
 
 /* The owner may learn of its shard after us: ask it again so soon. */
 #define RETRY_MS 10
@@ -328,7 +328,7 @@ void route_map_changed(void)
 	TAILQ_FOREACH (peer, &gateway.used, used_next)
 		merge(&list, &peer->held);
 	merge(&list, &gateway.homeless);
-	watch_take_up();
+	source_take_up();
 	send_all(&list);
 }
 

@@ -24,6 +24,7 @@ struct subject *subject_new(struct bytes address, uint32_t shard)
 
 	s->address = own(address);
 	s->shard = shard;
+	s->source = SUBJECT_NO_SOURCE;
 	TAILQ_INIT(&s->watches);
 	return s;
 }
@@ -70,6 +71,41 @@ bool subject_has_relay(const struct subject *s, uint32_t bit)
 	return s->relays[bit / 64] >> (bit & 63) & 1;
 }
 
+void subject_follow(struct subject *s, uint32_t source, uint64_t epoch)
+{
+	s->source = source;
+	s->epoch = epoch;
+}
+
+void subject_part(struct subject *s)
+{
+	subject_follow(s, SUBJECT_NO_SOURCE, 0);
+}
+
+bool subject_follows(const struct subject *s, uint32_t peer, uint64_t epoch)
+{
+	return s->source == peer && s->epoch == epoch && !s->renewing;
+}
+
+void subject_reset(struct subject *s)
+{
+	subject_part(s);
+	clear_members(s);
+	s->version = (struct version){ 0 };
+}
+
+enum subject_word subject_word(const struct subject *s, uint32_t from, uint64_t present,
+                               enum ipc_event_kind kind, struct version v)
+{
+	if (from != s->source)
+		return SUBJECT_PAST;
+	if (kind == IPC_EVENT_CHANGE && v.epoch == s->version.epoch)
+		return v.number > s->version.number ? SUBJECT_NEXT : SUBJECT_PAST;
+	if (!subject_follows(s, from, present))
+		return SUBJECT_PAST;
+	return kind == IPC_EVENT_CHANGE ? SUBJECT_RENUMBERED : kind == IPC_EVENT_SNAPSHOT ? SUBJECT_ANEW : SUBJECT_OVER;
+}
+
 static struct member *find(struct subject *s, struct bytes name)
 {
 	for (size_t i = 0; i < s->count; i++)
@@ -110,8 +146,6 @@ static void put_map(struct subject *s, struct version v, struct bytes map, bool 
 			put(s, name, value, v.number);
 	}
 	s->version = v;
-	if (!s->renewing)
-		s->known = v;
 }
 
 bool subject_is_past(const struct subject *s, struct version v)
@@ -184,9 +218,19 @@ bool watch_concerned(const struct watch *w, struct bytes changed, struct bytes r
 	return false;
 }
 
+bool subject_has_stray(const struct subject *s)
+{
+	const struct watch *w;
+
+	TAILQ_FOREACH (w, &s->watches, of_subject)
+		if (!w->renew && w->seen.epoch != s->version.epoch)
+			return true;
+	return false;
+}
+
 bool watch_is_owed(const struct watch *w)
 {
-	return w->renew || !version_equal(w->seen, w->subject->version);
+	return w->renew || subject_is_past(w->subject, w->seen);
 }
 
 void watch_owed(const struct watch *w, struct buffer *json, struct buffer *removed)

@@ -1,7 +1,15 @@
 /* A subject: one watched actor as a gateway sees it, and who watches it. Conflation,
  * min=, slow readers and resumption are one mechanism: the subject knows the number of
  * the version that last changed each member, a watch knows the version it has seen, and
- * what it is owed is the members changed after that. Pure: no sockets, no clock. */
+ * what it is owed is the members changed after that. Pure: no sockets, no clock.
+ *
+ * A subject holds what one peer has said, its source, with nothing left out: the source
+ * owned the shard in `epoch`, answered a watch request then, and every change since has come
+ * over the same link. What others say is not taken in, though it be newer: what lies between
+ * would be missed. After its time only a source's next changes of the same numbering count,
+ * and none once its successor has answered anybody. That one is asked for all changes since
+ * `version`, and its answer (until then: renewing) includes whatever else it says before. So
+ * no state follows a newer one, and a watch at the subject's version lacks nothing. */
 #ifndef WORKER_GATEWAY_SUBJECT_H
 #define WORKER_GATEWAY_SUBJECT_H
 
@@ -38,13 +46,15 @@ struct watch {
 
 TAILQ_HEAD(watch_list, watch);
 
+#define SUBJECT_NO_SOURCE UINT32_MAX
+
 struct subject {
 	struct bytes address; /* owned */
 	uint32_t shard;
-	uint64_t epoch;       /* of the shard, when its owner last answered; 0: it is to be asked */
-	bool renewing;        /* its owner is being asked again */
-	struct version version;
-	struct version known; /* up to here every change was heard of; stands while renewing */
+	uint32_t source;      /* peer whose events are taken in, or SUBJECT_NO_SOURCE */
+	uint64_t epoch;       /* of the shard, when its source answered; 0: its owner is to be asked */
+	uint32_t renewing;    /* rid of the request by which its owner is asked again; 0: none */
+	struct version version; /* epoch 0: nothing is held yet */
 	struct member *list;
 	size_t count;
 	struct watch_list watches;
@@ -61,12 +71,28 @@ bool subject_unused(const struct subject *s);
 void subject_set_relay(struct subject *s, uint32_t bit, bool on);
 bool subject_has_relay(const struct subject *s, uint32_t bit);
 
+void subject_follow(struct subject *s, uint32_t source, uint64_t epoch);
+void subject_part(struct subject *s); /* with its source: the owner is to be asked */
+/* Its source is that peer, in that epoch, and nobody is being asked. */
+bool subject_follows(const struct subject *s, uint32_t peer, uint64_t epoch);
+void subject_reset(struct subject *s); /* there is nothing to hold any more */
+
+enum subject_word {
+	SUBJECT_PAST, /* its source has included it, or will */
+	SUBJECT_NEXT, SUBJECT_ANEW, SUBJECT_OVER,
+	SUBJECT_RENUMBERED, /* a change to a state that it does not hold */
+};
+
+/* What an event is to it; `present`: the epoch of the shard by now. */
+enum subject_word subject_word(const struct subject *s, uint32_t from, uint64_t present,
+                               enum ipc_event_kind kind, struct version v);
+
 /* Takes members that a version changed (msgpack map of name to value) and removed (array
  * of names, or empty) in. */
 void subject_change(struct subject *s, struct version v, struct bytes changed, struct bytes removed);
 /* The members are these and no others from this version on. */
 void subject_replace(struct subject *s, struct version v, struct bytes all);
-/* It holds a later state than this one, which a former owner's late answer may bring. */
+/* It holds a later state of the same numbering. */
 bool subject_is_past(const struct subject *s, struct version v);
 /* These are the values at a version: what is new to us counts as changed by it. */
 void subject_learn(struct subject *s, struct version v, struct bytes values);
@@ -74,7 +100,11 @@ void subject_learn(struct subject *s, struct version v, struct bytes values);
 /* Whether anything in the map or the array concerns the watch. */
 bool watch_concerned(const struct watch *w, struct bytes changed, struct bytes removed);
 
-/* Whether it has not seen the subject's version, or needs everything anew. */
+/* Some watch has seen another numbering than the subject's: it needs everything anew. */
+bool subject_has_stray(const struct subject *s);
+
+/* Whether the subject is past what it has seen, or it needs everything anew. (One that is
+ * ahead, or in another numbering, waits for what the owner answers.) */
 bool watch_is_owed(const struct watch *w);
 
 /* Appends what the watch is owed: the JSON object of the members it names that changed

@@ -9,12 +9,9 @@
 #include "proto/msgpack.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/line.h"
-#include "worker/gateway/peer.h"
 #include "worker/gateway/request.h"
 #include "worker/gateway/route.h"
-
-/* An owner that cannot answer now is asked again after so long. */
-#define ASK_AGAIN_MS 100
+#include "worker/gateway/source.h"
 
 /* The tail of the line last encoded: a fan-out writes it once for every distinct need. */
 static struct {
@@ -233,14 +230,10 @@ void watch_answered(struct pending *p, const struct ipc_reply *reply)
 	struct session *s = p->session;
 	struct buffer json = { 0 };
 
-	bool late = subject_is_past(w->subject, reply->version); /* a former owner's answer */
-
 	p->watch = NULL;
 	s->asking--;
 	w->subject->asking--;
-	/* What it holds now is of this version; others of the subject have it already. */
-	subject_learn(w->subject, reply->version, reply->payload);
-	w->subject->epoch = p->request.epoch;
+	source_answered(w->subject, p, reply);
 	w->seen = reply->version;
 	TAILQ_INSERT_TAIL(&w->subject->watches, w, of_subject);
 	map_put(&s->watches, w->id, w);
@@ -251,11 +244,12 @@ void watch_answered(struct pending *p, const struct ipc_reply *reply)
 			.base = reply->resumed ? &p->request.base : NULL, .json = buffer_bytes(&json) });
 		buffer_fini(&json);
 	}
-	if (late)
+	/* A former owner's last words may have said more than the one that was asked. */
+	if (watch_is_owed(w))
 		owe(w, gateway.now_ms);
 }
 
-/* --- events --- */
+/* --- what its source says --- */
 
 static void end_with(struct watch *w, enum error_code code)
 {
@@ -263,31 +257,17 @@ static void end_with(struct watch *w, enum error_code code)
 	watch_end(w);
 }
 
-static void forward(const struct subject *s, struct bytes body)
-{
-	struct peer *peer;
-
-	TAILQ_FOREACH (peer, &gateway.used, used_next) {
-		if (peer->link == NULL || peer->kind == PEER_NODE || !subject_has_relay(s, peer_bit(peer)))
-			continue;
-		buffer_append_bytes(link_begin(peer->link), body);
-		link_end(peer->link);
-	}
-}
-
-/* Subjects do not go while their watches do. */
-static void end_all(struct subject *s, enum error_code code)
+void watch_tell_end(struct subject *s, enum error_code code)
 {
 	struct watch *w;
 
-	s->asking++;
-	memset(s->relays, 0, sizeof(s->relays));
+	s->asking++; /* a subject does not go while its watches do */
 	while ((w = TAILQ_FIRST(&s->watches)) != NULL)
 		end_with(w, code);
 	s->asking--;
 }
 
-static void tell_changed(struct subject *s, struct version v, struct bytes changed, struct bytes removed)
+void watch_tell_changed(struct subject *s, struct version v, struct bytes changed, struct bytes removed)
 {
 	struct watch *w;
 
@@ -301,7 +281,7 @@ static void tell_changed(struct subject *s, struct version v, struct bytes chang
 	}
 }
 
-static void tell_anew(struct subject *s, struct version v, struct bytes all)
+void watch_tell_anew(struct subject *s, struct version v, struct bytes all)
 {
 	struct watch *w;
 
@@ -312,173 +292,4 @@ static void tell_anew(struct subject *s, struct version v, struct bytes all)
 		w->renew = true;
 		owe(w, gateway.now_ms);
 	}
-}
-
-static void ask_again(struct subject *s);
-
-/* By the map it owns the shard, or has not yet let it go. */
-static bool is_owner(uint32_t shard, uint32_t peer)
-{
-	const struct control_shard *owner = &gateway.child.shards[shard];
-
-	return owner->worker == peer || (owner->worker == CONTROL_NO_WORKER && owner->leaving == peer);
-}
-
-/* What the present owner's answer includes long ago, or will: it is asked for all since
- * `known`. Changes in the same numbering are later states, whoever tells of them. */
-static bool is_past(const struct subject *s, const struct peer *from, const struct ipc_event *event)
-{
-	if (event->kind == IPC_EVENT_CHANGE && s->version.epoch == event->version.epoch)
-		return event->version.number <= s->version.number;
-	return !is_owner(s->shard, from->index) || s->epoch != gateway.child.shards[s->shard].epoch;
-}
-
-void watch_event(const struct peer *from, const struct ipc_event *event, struct bytes body)
-{
-	struct subject *s = watch_find_subject(event->address);
-
-	/* A watch whose client left before its answer came, or that has gone on to the next owner:
-	 * this one need not go on. */
-	if (event->kind != IPC_EVENT_END && (s == NULL || !is_owner(s->shard, from->index)))
-		route_stop(from, event->address);
-	if (s == NULL || is_past(s, from, event))
-		return;
-	forward(s, body);
-	if (event->kind == IPC_EVENT_END) {
-		end_all(s, event->code);
-		watch_release_subject(s);
-	} else if (event->kind == IPC_EVENT_SNAPSHOT) {
-		tell_anew(s, event->version, event->changed);
-	} else if (s->version.epoch && s->version.epoch != event->version.epoch) {
-		/* The actor has begun another numbering: what is held says nothing about it. */
-		ask_again(s);
-	} else {
-		tell_changed(s, event->version, event->changed, event->removed);
-	}
-}
-
-/* --- new owners --- */
-
-static void ask_again(struct subject *s)
-{
-	struct ipc_request request = {
-		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->known,
-	};
-	struct pending *p = s->renewing ? NULL : pending_new(PENDING_REWATCH, &request);
-
-	if (p == NULL)
-		return;
-	s->asking++;
-	s->renewing = true;
-	route_send_first(p);
-}
-
-static void take_up(struct subject *s)
-{
-	if (s->version.epoch && s->epoch != gateway.child.shards[s->shard].epoch)
-		ask_again(s);
-}
-
-void watch_take_up(void)
-{
-	size_t at = 0;
-	void *subject;
-
-	while (map_next(&gateway.subjects, &at, NULL, &subject))
-		take_up(subject);
-}
-
-void watch_lost(uint32_t owner)
-{
-	size_t at = 0;
-	void *subject;
-
-	while (map_next(&gateway.subjects, &at, NULL, &subject)) {
-		struct subject *s = subject;
-
-		if (is_owner(s->shard, owner))
-			s->epoch = 0;
-	}
-}
-
-void watch_forget_relays(const struct peer *peer)
-{
-	size_t at = 0;
-	void *subject;
-
-	while (map_next(&gateway.subjects, &at, NULL, &subject))
-		if (subject_has_relay(subject, peer_bit(peer))) {
-			subject_set_relay(subject, peer_bit(peer), false);
-			watch_release_subject(subject);
-		}
-}
-
-/* Actor workers that watch through here hear of the gap's changes as of any other. */
-static void forward_taken_up(const struct subject *s, const struct ipc_reply *reply)
-{
-	struct buffer body = { 0 };
-	bool ended = reply->code != ERROR_NONE;
-
-	ipc_encode_event(&body, &(struct ipc_event){
-		.kind = ended ? IPC_EVENT_END : reply->resumed ? IPC_EVENT_CHANGE : IPC_EVENT_SNAPSHOT,
-		.address = s->address,
-		.version = ended ? s->version : reply->version,
-		.code = ended ? ERROR_GONE : ERROR_NONE,
-		.changed = ended ? (struct bytes){ NULL, 0 } : reply->payload });
-	forward(s, buffer_bytes(&body));
-	buffer_fini(&body);
-}
-
-/* Only these say that there is nothing to watch any more. */
-static bool is_final(enum error_code code)
-{
-	return code == ERROR_NO_ACTOR || code == ERROR_GONE || code == ERROR_QUARANTINED;
-}
-
-bool watch_taken_up(struct pending *p, const struct ipc_reply *reply)
-{
-	struct subject *s = watch_find_subject(p->request.address);
-
-	if (reply->code != ERROR_NONE && !is_final(reply->code))
-		return false;
-	s->asking--;
-	s->renewing = false;
-	s->epoch = p->request.epoch;
-	if (reply->code == ERROR_NONE && subject_is_past(s, reply->version)) {
-		take_up(s); /* what came since says more */
-		watch_release_subject(s);
-		return true;
-	}
-	forward_taken_up(s, reply);
-	if (reply->code != ERROR_NONE)
-		end_all(s, ERROR_GONE);
-	else if (reply->resumed)
-		tell_changed(s, reply->version, reply->payload, (struct bytes){ NULL, 0 });
-	else
-		tell_anew(s, reply->version, reply->payload);
-	if (reply->code == ERROR_NONE)
-		take_up(s); /* the owner may have changed again meanwhile */
-	watch_release_subject(s);
-	return true;
-}
-
-static void on_later(struct timer *timer)
-{
-	struct pending *p = (struct pending *)((char *)timer - offsetof(struct pending, deadline));
-	struct subject *s = watch_find_subject(p->request.address);
-
-	s->asking--;
-	if (subject_unused(s)) {
-		pending_free(p);
-		watch_release_subject(s);
-		return;
-	}
-	s->asking++;
-	route_send_first(p);
-}
-
-void watch_ask_later(struct pending *take_pending)
-{
-	route_take_out(take_pending);
-	timer_set(&gateway.timers, &take_pending->deadline, gateway.now_ms + ASK_AGAIN_MS, on_later);
 }

@@ -4,34 +4,14 @@ import select
 import sys
 
 import wire
-from node import node, run, waits_until
-
-
-def _abroad(stage, cluster=3):
-    """All shards are node 0's, and there is a link to it."""
-    stage.node_is(0)
-    link = stage.node_linked(0)
-    stage.moves_to_node(0, cluster)
-    return link
-
-
-def _asker(stage, cluster=3):
-    """All shards are here, and another node asks for them."""
-    stage.node_is(0)
-    link = stage.node_linked(0, incoming=True)
-    stage.moves_here(cluster)
-    return link
-
-
-def _heard_lost(stage):
-    stage.settles()
-    return stage.lost
+from node import run, waits_until
+from nodes import abroad, asked_here, heard_lost
 
 
 # --- asking ---------------------------------------------------------------------------
 
 def a_request_goes_to_the_node_that_owns_its_shard(stage):
-    link, alice = _abroad(stage), stage.client()
+    link, alice = abroad(stage), stage.client()
     alice.says("1 call a.1 f t=700 [1]")
     asked = link.hears("call", "a.1", [1])
     assert asked.epoch == 3 << 32
@@ -41,7 +21,7 @@ def a_request_goes_to_the_node_that_owns_its_shard(stage):
 
 
 def who_is_not_the_owner_any_more_says_so_and_the_next_one_is_asked(stage):
-    link, alice = _abroad(stage), stage.client()
+    link, alice = abroad(stage), stage.client()
     stage.node_is(1)
     other = stage.node_linked(1)
     alice.says("1 call a.1 f", "2 call a.1 g")
@@ -57,7 +37,7 @@ def who_is_not_the_owner_any_more_says_so_and_the_next_one_is_asked(stage):
 
 
 def what_came_after_waits_for_what_a_former_owner_has_not_answered(stage):
-    link, alice = _abroad(stage), stage.client()
+    link, alice = abroad(stage), stage.client()
     alice.says("1 call a.1 f")
     first = link.hears("call")
     stage.moves_here(4)
@@ -72,13 +52,13 @@ def what_came_after_waits_for_what_a_former_owner_has_not_answered(stage):
 
 
 def a_lost_link_leaves_calls_unknown_and_asks_reads_again(stage):
-    link, alice = _abroad(stage), stage.client()
+    link, alice = abroad(stage), stage.client()
     alice.says("1 call a.1 f", "2 get a.1 x")
     link.hears("call")
     link.hears("get")
     link.dies()
     alice.hears("1 err lost")
-    waits_until(lambda: _heard_lost(stage) == [(wire.NODE, 2)], "word of the lost link")
+    waits_until(lambda: heard_lost(stage) == [(wire.NODE, 2)], "word of the lost link")
     alice.says("3 call a.1 g")
     alice.hears_nothing()
     link = stage.node_linked(0)
@@ -88,7 +68,7 @@ def a_lost_link_leaves_calls_unknown_and_asks_reads_again(stage):
 
 
 def a_node_that_ends_says_what_it_has_not_looked_at(stage):
-    link, alice = _abroad(stage), stage.client()
+    link, alice = abroad(stage), stage.client()
     alice.says("1 call a.1 f")
     asked, looked_at = link.hears("call", "a.1"), link.looked_at
     alice.says("2 call a.1 g")
@@ -99,7 +79,7 @@ def a_node_that_ends_says_what_it_has_not_looked_at(stage):
     alice.says("3 call a.1 h")
     alice.hears_nothing()
     link.dies()
-    waits_until(lambda: _heard_lost(stage), "word of the lost link")
+    waits_until(lambda: heard_lost(stage), "word of the lost link")
     link = stage.node_linked(0)
     for members in ("g", "h"):
         asked = link.hears("call", "a.1")
@@ -117,7 +97,7 @@ def without_a_link_a_deadline_ends_as_unreachable(stage):
 
 
 def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
-    link, alice = _abroad(stage), stage.client()
+    link, alice = abroad(stage), stage.client()
     alice.says("1 call a.1 f", "2 watch a.1 x")
     link.hears("call")
     link.answers(link.hears("watch"), {"x": 1}, (1, 1))
@@ -135,86 +115,10 @@ def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
     alice.hears('2 evt v=1:2 {"x":2}')
 
 
-def a_watch_follows_its_actor_from_node_to_node(stage):
-    link, alice = _abroad(stage), stage.client()
-    alice.says("w watch a.1 x")
-    link.answers(link.hears("watch"), {"x": 1}, (1, 1))
-    alice.hears('w ok v=1:1 {"x":1}')
-    link.tells("a.1", (1, 2), {"x": 2})
-    alice.hears('w evt v=1:2 {"x":2}')
-    stage.moves_here(4)
-    asked = stage.workers[0].hears("watch", "a.1")
-    assert asked.base == (1, 2)
-    link.tells("a.1", (1, 3), {"x": 3})       # the former owner's last word is late
-    alice.hears('w evt v=1:3 {"x":3}')
-    stage.workers[0].answers(asked, {"x": 3}, (1, 3), resumed=True)
-    stage.workers[0].tells("a.1", (1, 4), {"x": 4})
-    alice.hears('w evt v=1:4 {"x":4}')
-
-
-def a_watch_that_a_former_owner_answers_is_asked_anew(stage):
-    link, alice = _abroad(stage), stage.client()
-    alice.says("w watch a.1 x")
-    asked = link.hears("watch")
-    stage.moves_here(4)
-    link.answers(asked, {"x": 1}, (1, 1))
-    stage.workers[0].answers(stage.workers[0].hears("watch", "a.1"), {"x": 2}, (1, 2))
-    alice.hears('w ok v=1:2 {"x":2}')
-    stage.workers[0].tells("a.1", (1, 3), {"x": 3})
-    alice.hears('w evt v=1:3 {"x":3}')
-
-
-def a_watch_for_another_node_that_a_former_owner_answers_goes_on_at_the_next(stage):
-    asker = _asker(stage)
-    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
-    asked = stage.workers[0].hears("watch")
-    stage.moves(lambda *_: (0, 3 << 32 | 6))          # the worker here has begun anew
-    stage.workers[0].answers(asked, {"x": 1}, (1, 1))
-    stage.workers[0].answers(stage.workers[0].hears("watch", "a.1"), {"x": 2}, (1, 2))
-    assert asker.hears_type(wire.REPLY).payload == {"x": 2}
-    stage.workers[0].tells("a.1", (1, 3), {"x": 3})
-    assert asker.hears_type(wire.EVENT).changed == {"x": 3}
-
-
-def what_a_former_owner_says_of_another_numbering_is_the_past(stage):
-    link, alice = _abroad(stage), stage.client()
-    alice.says("w watch a.1 x")
-    link.answers(link.hears("watch"), {"x": 5}, (1, 5))
-    alice.hears('w ok v=1:5 {"x":5}')
-    stage.moves_here(4)
-    asked = stage.workers[0].hears("watch", "a.1")
-    for kind in (wire.SNAPSHOT, wire.CHANGE, wire.END):
-        link.tells("a.1", (7, 1), {"x": 1}, kind=kind)
-    for _ in range(2):
-        assert link.hears_type(wire.UNWATCH).address == "a.1"
-    stage.workers[0].answers(asked, {"x": 6}, (1, 6), resumed=True)
-    alice.hears('w evt v=1:6 {"x":6}')
-    link.tells("a.1", (7, 1), {"x": 1}, kind=wire.SNAPSHOT)
-    link.hears_type(wire.UNWATCH)
-    alice.hears_nothing()
-
-
-def a_former_owners_old_state_does_not_end_a_new_one(stage):
-    link, alice = _abroad(stage), stage.client()
-    stage.node_is(1)
-    other = stage.node_linked(1)
-    alice.says("w watch a.1 x")
-    link.answers(link.hears("watch"), {"x": 5}, (1, 5))
-    alice.hears('w ok v=1:5 {"x":5}')
-    stage.moves_to_node(1, 4)
-    asked = other.hears("watch", "a.1")
-    stage.moves_here(5)
-    other.answers(asked, {"x": 1}, (9, 1))
-    asked = stage.workers[0].hears("watch", "a.1")
-    assert asked.base == (1, 5)
-    stage.workers[0].answers(asked, {"x": 6}, (1, 6), resumed=True)
-    alice.hears('w evt v=1:6 {"x":6}')
-
-
 # --- being asked ----------------------------------------------------------------------
 
 def another_nodes_request_is_served_by_the_worker_here(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     asker.sends(wire.request(9, "call", "a.1", members="f", payload=[1], deadline=500, epoch=3 << 32))
     asked = stage.workers[0].hears("call", "a.1", [1])
     assert asked.epoch == 3 << 32 | 5
@@ -224,7 +128,7 @@ def another_nodes_request_is_served_by_the_worker_here(stage):
 
 
 def an_older_map_is_told_so_and_a_newer_one_waited_for(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=2 << 32))
     assert asker.hears_type(wire.REPLY).code == "moved"
     asker.sends(wire.request(2, "call", "a.1", members="g", payload=[], epoch=4 << 32))
@@ -237,7 +141,7 @@ def an_older_map_is_told_so_and_a_newer_one_waited_for(stage):
 
 
 def nothing_is_passed_on_to_a_third_node_but_messages_once(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     stage.node_is(1)
     third = stage.node_linked(1)
     stage.moves_to_node(1, 4)
@@ -255,7 +159,7 @@ def nothing_is_passed_on_to_a_third_node_but_messages_once(stage):
 
 
 def what_waits_while_a_shard_leaves_is_handed_back(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     stage.moves(lambda shard, worker, epoch: (wire.LEAVING | 0, epoch))
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
     stage.settles()
@@ -265,7 +169,7 @@ def what_waits_while_a_shard_leaves_is_handed_back(stage):
 
 
 def what_waits_for_a_newer_map_ends_at_its_deadline_or_when_it_is_given_up(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], deadline=1, epoch=4 << 32))
     got = asker.hears_type(wire.REPLY)
     assert (got.rid, got.code) == (1, "expired")
@@ -275,7 +179,7 @@ def what_waits_for_a_newer_map_ends_at_its_deadline_or_when_it_is_given_up(stage
 
 
 def what_waits_for_an_asker_that_is_gone_is_not_sent(stage):
-    asker, other = _asker(stage), stage.node_linked(0, incoming=True)
+    asker, other = asked_here(stage), stage.node_linked(0, incoming=True)
     call = {"address": "a.1", "payload": [], "epoch": 3 << 32}
     stage.workers[0].dies()
     asker.sends(wire.request(1, "call", members="f", **call))
@@ -289,7 +193,7 @@ def what_waits_for_an_asker_that_is_gone_is_not_sent(stage):
 
 
 def who_does_not_read_answers_is_asked_to_before_it_asks_more(stage):
-    asker, worker = _asker(stage), stage.workers[0]
+    asker, worker = asked_here(stage), stage.workers[0]
     taken = 0
     while True:
         asker.sends(wire.request(taken + 1, "get", "a.1", members=["x"], epoch=3 << 32))
@@ -305,7 +209,7 @@ def who_does_not_read_answers_is_asked_to_before_it_asks_more(stage):
 
 
 def who_never_reads_its_events_is_given_up(stage):
-    asker, worker = _asker(stage), stage.workers[0]
+    asker, worker = asked_here(stage), stage.workers[0]
     asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
     worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
     for number in range(2, 80):
@@ -314,7 +218,7 @@ def who_never_reads_its_events_is_given_up(stage):
 
 
 def a_deadline_is_kept_for_other_nodes_and_answered_once(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], deadline=1, epoch=3 << 32))
     asked = stage.workers[0].hears("call", "a.1")
     got = asker.hears_type(wire.REPLY)
@@ -327,7 +231,7 @@ def a_deadline_is_kept_for_other_nodes_and_answered_once(stage):
 
 
 def what_is_given_up_there_is_given_up_here(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
     asked = stage.workers[0].hears("call")
     asker.sends(wire.frame(wire.CANCEL, 1))
@@ -337,7 +241,7 @@ def what_is_given_up_there_is_given_up_here(stage):
 
 
 def watches_of_other_nodes_hear_every_change_until_they_are_gone(stage):
-    asker, alice = _asker(stage), stage.client()
+    asker, alice = asked_here(stage), stage.client()
     asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
     stage.workers[0].answers(stage.workers[0].hears("watch"), {"x": 1}, (1, 1))
     assert asker.hears_type(wire.REPLY).payload == {"x": 1}
@@ -354,7 +258,7 @@ def watches_of_other_nodes_hear_every_change_until_they_are_gone(stage):
 
 
 def a_worker_that_crashes_is_told_to_the_asker_and_reads_are_asked_again(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
     asker.sends(wire.request(2, "get", "a.1", members=["x"], epoch=3 << 32))
     stage.workers[0].hears("call")
@@ -368,7 +272,7 @@ def a_worker_that_crashes_is_told_to_the_asker_and_reads_are_asked_again(stage):
 
 
 def other_nodes_have_their_answers_before_it_ends(stage):
-    asker, worker = _asker(stage), stage.workers[0]
+    asker, worker = asked_here(stage), stage.workers[0]
     call = {"address": "a.1", "payload": [], "epoch": 3 << 32}
     frames = [wire.request(1, "call", members="f", **call), wire.request(2, "call", members="g", **call)]
     asker.sends(frames[0])
@@ -384,7 +288,7 @@ def other_nodes_have_their_answers_before_it_ends(stage):
 
 
 def they_are_not_served_for_ever(stage):
-    asker, worker = _asker(stage), stage.workers[0]
+    asker, worker = asked_here(stage), stage.workers[0]
     call = {"address": "a.1", "payload": [], "epoch": 3 << 32}
     frame = wire.request(1, "call", members="f", **call)
     asker.sends(frame)
@@ -398,7 +302,7 @@ def they_are_not_served_for_ever(stage):
 
 
 def what_nobody_has_been_sent_is_handed_back_then(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     stage.workers[0].dies()
     asker.sends(wire.request(1, "call", "a.1", members="f", payload=[], epoch=3 << 32))
     stage.drains()
@@ -408,7 +312,7 @@ def what_nobody_has_been_sent_is_handed_back_then(stage):
 
 
 def links_that_have_ended_take_no_room(stage):
-    asker = _asker(stage)
+    asker = asked_here(stage)
     for _ in range(300):                      # more than there may be at a time
         asker.dies()
         asker = stage.node_linked(0, incoming=True)
@@ -418,7 +322,7 @@ def links_that_have_ended_take_no_room(stage):
 
 
 def garbage_ends_its_link_and_nothing_else(stage):
-    asker, other, alice = _asker(stage), stage.node_linked(0, incoming=True), stage.client()
+    asker, other, alice = asked_here(stage), stage.node_linked(0, incoming=True), stage.client()
     asker.sends(b"\x04\0\0\0\xff\xff\xff\xff")
     assert asker.socket.recv(1) == b""
     other.sends(wire.request(1, "get", "a.1", members=["x"], epoch=3 << 32))

@@ -158,6 +158,78 @@ static void what_is_removed_is_said_once_and_can_come_back(void **state)
 	expect_owed_and_removed(&w, "{\"hp\":7,\"x\":3}", "");
 }
 
+#define OWNER 3
+#define FORMER 4
+#define EPOCH 11
+
+static enum subject_word word(uint32_t from, enum ipc_event_kind kind, uint32_t epoch, uint64_t number)
+{
+	return subject_word(subject, from, EPOCH, kind, (struct version){ epoch, number });
+}
+
+static void only_its_source_is_heard(void **state)
+{
+	(void)state;
+	change(5, "{\"hp\":1}");
+	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 1, 6), SUBJECT_PAST);
+	subject_follow(subject, OWNER, EPOCH);
+	assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 1, 6), SUBJECT_PAST);
+	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 1, 5), SUBJECT_PAST);
+	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 1, 7), SUBJECT_NEXT);
+	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 2, 1), SUBJECT_RENUMBERED);
+	assert_int_equal(word(OWNER, IPC_EVENT_SNAPSHOT, 2, 1), SUBJECT_ANEW);
+	assert_int_equal(word(OWNER, IPC_EVENT_END, 1, 5), SUBJECT_OVER);
+	subject_part(subject);
+	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 1, 7), SUBJECT_PAST);
+}
+
+static void of_a_former_source_only_the_next_change_counts(void **state)
+{
+	(void)state;
+	change(5, "{\"hp\":1}");
+	for (unsigned way = 0; way < 2; way++) {
+		subject_follow(subject, FORMER, way == 0 ? EPOCH - 1 : EPOCH);
+		subject->renewing = way; /* a rid */
+		assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 1, 6), SUBJECT_NEXT);
+		assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 2, 1), SUBJECT_PAST);
+		assert_int_equal(word(FORMER, IPC_EVENT_SNAPSHOT, 1, 6), SUBJECT_PAST);
+		assert_int_equal(word(FORMER, IPC_EVENT_END, 1, 6), SUBJECT_PAST);
+	}
+}
+
+static void who_is_ahead_of_the_subject_is_owed_nothing(void **state)
+{
+	struct watch w;
+
+	(void)state;
+	change(5, "{\"hp\":1}");
+	w = watching(HP);
+	TAILQ_INSERT_TAIL(&subject->watches, &w, of_subject);
+	w.seen.number = 7;
+	change(6, "{\"hp\":2}");
+	assert_false(watch_is_owed(&w));
+	assert_false(subject_has_stray(subject));
+	change(8, "{\"hp\":3}");
+	assert_true(watch_is_owed(&w));
+	w.seen.epoch = 2;
+	assert_false(watch_is_owed(&w));
+	assert_true(subject_has_stray(subject));
+	w.renew = true;
+	assert_true(watch_is_owed(&w));
+	assert_false(subject_has_stray(subject));
+}
+
+static void after_the_end_it_holds_nothing(void **state)
+{
+	(void)state;
+	change(5, "{\"hp\":1}");
+	subject_follow(subject, OWNER, EPOCH);
+	subject_reset(subject);
+	assert_int_equal(subject->version.epoch, 0);
+	assert_int_equal(subject->count, 0);
+	assert_false(subject_follows(subject, OWNER, EPOCH));
+}
+
 /* Another client's snapshot tells an older watch nothing that it has already. */
 static void a_snapshot_makes_only_what_was_unknown_new(void **state)
 {
@@ -219,6 +291,8 @@ int main(void)
 		T(a_watch_is_owed_what_changed_since_it_looked), T(many_changes_fold_into_the_newest_values),
 		T(only_the_named_members_concern_it), T(what_is_past_is_not_learnt),
 		T(only_the_named_members_concern_it), T(a_replaced_subject_is_owed_whole),
+		T(only_its_source_is_heard), T(of_a_former_source_only_the_next_change_counts),
+		T(who_is_ahead_of_the_subject_is_owed_nothing), T(after_the_end_it_holds_nothing),
 		T(what_is_removed_is_said_once_and_can_come_back), T(a_snapshot_makes_only_what_was_unknown_new),
 		T(min_spaces_events_from_the_first_on), T(it_is_unused_without_watches_relays_and_questions),
 	};

@@ -1,0 +1,190 @@
+"""Watches while their actors move between nodes: whose word is taken, and that nothing is missed."""
+
+import sys
+
+import wire
+from node import run, waits_until
+from nodes import abroad, asked_here, heard_lost
+
+
+def a_watch_follows_its_actor_from_node_to_node(stage):
+    link, alice = abroad(stage), stage.client()
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    link.tells("a.1", (1, 2), {"x": 2})
+    alice.hears('w evt v=1:2 {"x":2}')
+    stage.moves_here(4)
+    asked = stage.workers[0].hears("watch", "a.1")
+    assert asked.base == (1, 2)
+    link.tells("a.1", (1, 3), {"x": 3})       # the former owner's last word is late
+    alice.hears('w evt v=1:3 {"x":3}')
+    stage.workers[0].answers(asked, {"x": 3}, (1, 3), resumed=True)
+    stage.workers[0].tells("a.1", (1, 4), {"x": 4})
+    alice.hears('w evt v=1:4 {"x":4}')
+
+
+def a_watch_that_a_former_owner_answers_is_asked_anew(stage):
+    link, alice = abroad(stage), stage.client()
+    alice.says("w watch a.1 x")
+    asked = link.hears("watch")
+    stage.moves_here(4)
+    link.answers(asked, {"x": 1}, (1, 1))
+    stage.workers[0].answers(stage.workers[0].hears("watch", "a.1"), {"x": 2}, (1, 2))
+    alice.hears('w ok v=1:2 {"x":2}')
+    stage.workers[0].tells("a.1", (1, 3), {"x": 3})
+    alice.hears('w evt v=1:3 {"x":3}')
+
+
+def a_watch_for_another_node_that_a_former_owner_answers_goes_on_at_the_next(stage):
+    asker = asked_here(stage)
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    asked = stage.workers[0].hears("watch")
+    stage.moves(lambda *_: (0, 3 << 32 | 6))          # the worker here has begun anew
+    stage.workers[0].answers(asked, {"x": 1}, (1, 1))
+    stage.workers[0].answers(stage.workers[0].hears("watch", "a.1"), {"x": 2}, (1, 2))
+    assert asker.hears_type(wire.REPLY).payload == {"x": 2}
+    stage.workers[0].tells("a.1", (1, 3), {"x": 3})
+    assert asker.hears_type(wire.EVENT).changed == {"x": 3}
+
+
+def what_a_former_owner_says_of_another_numbering_is_the_past(stage):
+    link, alice = abroad(stage), stage.client()
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 5}, (1, 5))
+    alice.hears('w ok v=1:5 {"x":5}')
+    stage.moves_here(4)
+    asked = stage.workers[0].hears("watch", "a.1")
+    for kind in (wire.SNAPSHOT, wire.CHANGE, wire.END):
+        link.tells("a.1", (7, 1), {"x": 1}, kind=kind)
+    for _ in range(2):
+        assert link.hears_type(wire.UNWATCH).address == "a.1"
+    stage.workers[0].answers(asked, {"x": 6}, (1, 6), resumed=True)
+    alice.hears('w evt v=1:6 {"x":6}')
+    link.tells("a.1", (7, 1), {"x": 1}, kind=wire.SNAPSHOT)
+    link.hears_type(wire.UNWATCH)
+    alice.hears_nothing()
+
+
+def a_former_owners_old_state_does_not_end_a_new_one(stage):
+    link, alice = abroad(stage), stage.client()
+    stage.node_is(1)
+    other = stage.node_linked(1)
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 5}, (1, 5))
+    alice.hears('w ok v=1:5 {"x":5}')
+    stage.moves_to_node(1, 4)
+    asked = other.hears("watch", "a.1")
+    stage.moves_here(5)
+    other.answers(asked, {"x": 1}, (9, 1))
+    asked = stage.workers[0].hears("watch", "a.1")
+    assert asked.base == (1, 5)
+    stage.workers[0].answers(asked, {"x": 6}, (1, 6), resumed=True)
+    alice.hears('w evt v=1:6 {"x":6}')
+
+
+def _two_nodes(stage, line, values):
+    """A watch of node 0's actor; the links to node 0 and to node 1."""
+    link, alice = abroad(stage), stage.client()
+    stage.node_is(1)
+    other = stage.node_linked(1)
+    alice.says(line)
+    link.answers(link.hears("watch"), values, (1, 1))
+    alice.hears("w ok v=1:1 …")
+    return link, other, alice
+
+
+def who_passes_on_what_the_owner_says_does_not_overtake_it(stage):
+    link, other, alice = _two_nodes(stage, "w watch a.1 x,y", {"x": 1, "y": 1})
+    stage.moves_to_node(1, 4)
+    other.answers(other.hears("watch"), {"x": 2}, (1, 2), resumed=True)
+    alice.hears('w evt v=1:2 {"x":2}')
+    link.tells("a.1", (1, 4), {"x": 4})       # it watches there itself, for others
+    assert link.hears_type(wire.UNWATCH).address == "a.1"
+    other.tells("a.1", (1, 3), {"y": 3})
+    other.tells("a.1", (1, 4), {"x": 4})
+    alice.hears('w evt v=1:3 {"y":3}', 'w evt v=1:4 {"x":4}')
+
+
+def an_owner_anew_is_not_heard_before_it_has_answered(stage):
+    link, other, alice = _two_nodes(stage, "w watch a.1 x,y", {"x": 1, "y": 1})
+    bob = stage.client()
+    stage.moves_to_node(1, 4)
+    other.answers(other.hears("watch"), code="busy")
+    stage.moves_to_node(0, 5)
+    bob.says("w watch a.1 x")
+    while (asked := link.hears("watch")).base:
+        link.answers(asked, code="busy")
+    bob.says("1 unwatch @ id=w")
+    bob.hears("w err cancelled", "1 ok")
+    link.answers(asked, {"x": 8}, (1, 8))     # for nobody, but events begin here
+    link.tells("a.1", (1, 9), {"x": 9})
+    asked = link.hears("watch")
+    assert asked.base == (1, 1)
+    link.answers(asked, {"x": 9, "y": 8}, (1, 9), resumed=True)
+    alice.hears('w evt v=1:9 {"x":9,"y":8}')
+
+
+def a_new_link_is_not_heard_before_its_answer(stage):
+    link, alice = abroad(stage), stage.client()
+    alice.says("w watch a.1 x,y")
+    link.answers(link.hears("watch"), {"x": 1, "y": 1}, (1, 1))
+    alice.hears("w ok v=1:1 …")
+    link.dies()
+    waits_until(lambda: heard_lost(stage), "word of the lost link")
+    link = stage.node_linked(0)
+    asked = link.hears("watch")
+    link.tells("a.1", (1, 5), {"x": 5})
+    link.answers(asked, {"x": 5, "y": 4}, (1, 5), resumed=True)
+    alice.hears('w evt v=1:5 {"x":5,"y":4}')
+
+
+def last_words_count_until_the_successor_has_answered_somebody(stage):
+    link, alice, bob, worker = abroad(stage), stage.client(), stage.client(), stage.workers[0]
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    stage.moves_here(4)
+    worker.answers(worker.hears("watch"), code="busy")
+    link.tells("a.1", (1, 2), {"x": 2})
+    alice.hears('w evt v=1:2 {"x":2}')
+    bob.says("w watch a.1 x")
+    while (asked := worker.hears("watch")).base:
+        worker.answers(asked, code="busy")
+    worker.answers(asked, {"x": 9}, (1, 9))
+    bob.hears('w ok v=1:9 {"x":9}')
+    link.tells("a.1", (1, 3), {"x": 3})
+    assert link.hears_type(wire.UNWATCH).address == "a.1"
+    worker.answers(worker.hears("watch"), {"x": 9}, (1, 9), resumed=True)
+    alice.hears('w evt v=1:9 {"x":9}')
+    bob.hears_nothing()
+
+
+def last_words_that_nobody_has_stored_are_taken_back(stage):
+    link, alice, worker = abroad(stage), stage.client(), stage.workers[0]
+    alice.says("w watch a.1 x")
+    link.answers(link.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    stage.moves_here(4)
+    asked = worker.hears("watch")
+    link.tells("a.1", (1, 2), {"x": 2})
+    alice.hears('w evt v=1:2 {"x":2}')
+    worker.answers(asked, {}, (1, 1), resumed=True)
+    asked = worker.hears("watch")
+    assert asked.base == (1, 2)
+    worker.answers(asked, {"x": 1}, (1, 1))
+    alice.hears('w snap v=1:1 {"x":1}')
+
+
+def the_past_does_not_come_back_with_what_is_given_up(stage):
+    asker = asked_here(stage)
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    asked = stage.workers[0].hears("watch")
+    asker.sends(wire.frame(wire.CANCEL, 1))
+    stage.workers[0].hears_type(wire.CANCEL)
+    stage.moves(lambda *_: (0, 3 << 32 | 6))
+    stage.workers[0].answers(asked, {"x": 1}, (1, 1))
+    assert asker.hears_type(wire.REPLY).code == "cancelled"
+
+
+run(sys.modules["__main__"])

@@ -1,0 +1,34 @@
+/* Sources: whose word on a watched actor is taken in, and what becomes of it when the actor
+ * moves. What this keeps true of every subject is said in subject.h. */
+#ifndef WORKER_GATEWAY_SOURCE_H
+#define WORKER_GATEWAY_SOURCE_H
+
+#include "worker/gateway/pending.h"
+
+struct peer;
+
+/* A peer has answered a watch request, whoever still waits for that: from here on its events
+ * begin anew. Where it is a source since an earlier time as an owner they do not go on from
+ * what is held. */
+void source_heard(const struct pending *p);
+/* The owner has answered a watch request, a session's or a relay's. */
+void source_answered(struct subject *s, const struct pending *p, const struct ipc_reply *reply);
+
+/* An EVENT frame: where it is the subject's next state it goes to the sessions, and to the
+ * actor workers and nodes that watch through here. */
+void source_event(struct peer *from, const struct ipc_event *event, struct bytes body);
+
+/* A worker or the shard map is new: owners that have not been asked yet are asked what
+ * changed since. */
+void source_take_up(void);
+/* The answer to that. False: the owner could not say, ask it again. */
+bool source_taken_up(struct pending *p, const struct ipc_reply *reply);
+/* Asks again in a while; the request goes where nobody needs it any more. */
+void source_ask_later(struct pending *take_pending);
+
+/* The link to an owner is lost: whatever it was the source of is to be taken up again. */
+void source_lost(uint32_t owner);
+/* The peer watches nothing through here any more. */
+void source_forget_relays(const struct peer *peer);
+
+#endif
