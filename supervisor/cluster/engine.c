@@ -183,6 +183,7 @@ static int start(struct engine *e, uint64_t id, const char *address, bool found,
 	if (result != 0)
 		return explain(error, e->directory, "opened", result, e->raft.errmsg);
 	e->raft.data = e;
+	engine_receive_init(e);
 	set_timing(e, timing);
 	if (found)
 		result = bootstrap(e, id, address);

@@ -35,6 +35,11 @@ struct engine {
 	struct raft_fsm fsm;
 	struct raft_uv_transport transport;
 	raft_uv_accept_cb on_accept;
+	/* What stands between libraft and its messages, and when a leader was heard last. */
+	int (*start)(struct raft_io *io, unsigned every, raft_io_tick_cb tick, raft_io_recv_cb receive);
+	raft_io_tick_cb tick;
+	raft_io_recv_cb receive;
+	raft_time heard_at; /* ms */
 	struct engine_dials dials;
 	char *directory;
 	bool closing, closed, failed, ready; /* ready: started */
@@ -50,5 +55,8 @@ struct engine {
 
 /* The transport's functions, and its end: engine_transport.c */
 void engine_transport_init(struct engine *e);
+
+/* Before the start: messages come by way of engine_receive.c */
+void engine_receive_init(struct engine *e);
 
 #endif

@@ -15,10 +15,11 @@
 #include <unistd.h>
 
 #include "common/memory.h"
-#include "supervisor/cluster/engine.h"
+#include "supervisor/cluster/engine_parts.h"
 #include "tests/unit/supervisor/scratch.h"
 
 #define SERVERS 3
+#define WIRES 64
 #define PATIENCE 20. /* seconds */
 
 static const struct engine_timing quick = { 100, 20, 8, 8 };
@@ -37,7 +38,15 @@ struct dial {
 	struct engine_dial *request;
 };
 
+/* A stream between two servers: a descriptor to cut it by. */
+struct wire {
+	uint64_t from, to;
+	int fd;
+};
+
 static struct ev_loop *loop;
+static struct wire wires[WIRES];
+static unsigned wire_count;
 static struct server servers[SERVERS + 1]; /* by id */
 static enum engine_status last;
 static unsigned done;
@@ -92,6 +101,8 @@ static void on_dial_due(struct ev_loop *l, struct ev_timer *w, int events)
 		engine_dialed(d->request, -1);
 	} else {
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds), 0);
+		assert_true(wire_count < WIRES);
+		wires[wire_count++] = (struct wire){ d->from, d->to, dup(fds[0]) };
 		engine_accept(to->engine, d->from, "x:1", fds[0]);
 		engine_dialed(d->request, fds[1]);
 	}
@@ -126,6 +137,15 @@ static void open_server(void **state, uint64_t id, bool found)
 	snprintf(address, sizeof(address), "server%d:1", (int)id);
 	if (engine_open(&s->engine, loop, s->directory, id, address, found, &quick, &handlers, s, &error) < 0)
 		fail_msg("%.*s", (int)buffer_length(&error), buffer_bytes(&error).data);
+}
+
+/* Nothing reaches it or leaves it any more, not even what is on its way. */
+static void cut(uint64_t id)
+{
+	servers[id].cut = true;
+	for (unsigned i = 0; i < wire_count; i++)
+		if (wires[i].from == id || wires[i].to == id)
+			shutdown(wires[i].fd, SHUT_RDWR);
 }
 
 /* --- waiting ---------------------------------------------------------------------- */
@@ -205,6 +225,26 @@ static bool has_applied(uint64_t id, const char *all)
 		} while (last == ENGINE_BUSY);                     \
 		assert_int_equal(last, ENGINE_DONE);               \
 	} while (0)
+
+/* The leader knows that this server has all. */
+static bool has_confirmed_all(uint64_t by, uint64_t id)
+{
+	struct raft *r = &servers[by].engine->raft;
+	raft_index match;
+
+	return raft_match_index(r, id, &match) == 0 && match == raft_last_index(r);
+}
+
+static bool is_voter(uint64_t by, uint64_t id)
+{
+	struct engine_server list[SERVERS + 1];
+	uint32_t count = engine_configuration(servers[by].engine, list, SERVERS + 1);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (list[i].id == id)
+			return list[i].role == ENGINE_VOTER;
+	return false;
+}
 
 static void three(void **state)
 {
@@ -312,12 +352,91 @@ static void without_a_majority_nothing_is_decided(void **state)
 	UNTIL(bytes_equal(buffer_bytes(&servers[1].applied), buffer_bytes(&servers[2].applied)));
 }
 
+/* One voter, and another server that is to become the second. */
+static void one_and_a_standby(void **state)
+{
+	open_server(state, 1, true);
+	UNTIL(leader() == 1);
+	open_server(state, 2, false);
+	CHANGE(engine_add(servers[1].engine, 2, "server2:1", on_done, NULL));
+	CHANGE(engine_assign(servers[1].engine, 2, ENGINE_STANDBY, on_done, NULL));
+	assert_int_equal(propose(1, "before"), ENGINE_DONE);
+	UNTIL(has_applied(2, "before,") && has_confirmed_all(1, 2));
+}
+
+/* The first makes the second a voter, and that is only in its own log when both are apart: it
+ * is restarted, so that nothing is left of what it was about to send. */
+static void give_a_vote_unheard(void **state)
+{
+	cut(2);
+	engine_assign(servers[1].engine, 2, ENGINE_VOTER, on_done, NULL);
+	UNTIL(servers[1].engine->raft.last_stored == raft_last_index(&servers[1].engine->raft));
+	close_server(1);
+	open_server(state, 1, false);
+	assert_true(is_voter(1, 2));
+	assert_false(is_voter(2, 2));
+}
+
+/* Without the second's vote the first can never lead again. */
+static void a_server_votes_that_has_not_heard_of_its_vote(void **state)
+{
+	one_and_a_standby(state);
+	give_a_vote_unheard(state);
+	servers[2].cut = false;
+	UNTIL(leader() == 1);
+	assert_int_equal(propose(1, "after"), ENGINE_DONE);
+	UNTIL(has_applied(2, "before,after,") && is_voter(2, 2));
+}
+
+static void and_does_so_after_a_restart(void **state)
+{
+	one_and_a_standby(state);
+	give_a_vote_unheard(state);
+	close_server(2);
+	open_server(state, 2, false);
+	UNTIL(leader() == 1);
+	assert_int_equal(propose(1, "after"), ENGINE_DONE);
+	UNTIL(has_applied(2, "before,after,") && is_voter(2, 2));
+}
+
+static void a_standby_forgets_a_leader_that_is_silent(void **state)
+{
+	const char *address;
+	uint64_t id;
+
+	one_and_a_standby(state);
+	assert_true(engine_leader(servers[2].engine, &id, &address));
+	cut(2);
+	UNTIL(!engine_leader(servers[2].engine, &id, &address));
+	servers[2].cut = false;
+	UNTIL(engine_leader(servers[2].engine, &id, &address) && id == 1);
+}
+
+/* Servers without a vote get entries in batches, changes of the configuration among them. */
+static void who_was_away_during_a_change_can_make_the_next(void **state)
+{
+	three(state);
+	UNTIL(has_confirmed_all(1, 3));
+	close_server(3);
+	assert_int_equal(propose(1, "before"), ENGINE_DONE);
+	CHANGE(engine_add(servers[1].engine, 4, "server4:1", on_done, NULL));
+	assert_int_equal(propose(1, "after"), ENGINE_DONE);
+	open_server(state, 3, false);
+	UNTIL(has_applied(3, "before,after,") && has_confirmed_all(1, 3));
+	CHANGE(engine_transfer(servers[1].engine, 3, on_done, NULL));
+	UNTIL(leader() == 3);
+	assert_int_equal(propose(3, "mine"), ENGINE_DONE);
+	engine_remove(servers[3].engine, 4, on_done, NULL);
+	UNTIL(!servers[3].engine->raft.configuration_uncommitted_index);
+	assert_int_equal(last, ENGINE_DONE);
+}
+
 static int set_up(void **state)
 {
 	signal(SIGPIPE, SIG_IGN); /* as the supervisor does: libuv writes to who is gone */
 	loop = ev_loop_new(EVFLAG_AUTO);
 	memset(servers, 0, sizeof(servers));
-	done = 0;
+	done = wire_count = 0;
 	return scratch_make(state);
 }
 
@@ -327,6 +446,8 @@ static int tear_down(void **state)
 		close_server(id);
 		buffer_fini(&servers[id].applied);
 	}
+	for (unsigned i = 0; i < wire_count; i++)
+		close(wires[i].fd);
 	ev_run(loop, EVRUN_NOWAIT);
 	ev_loop_destroy(loop);
 	return scratch_remove(state);
@@ -343,6 +464,10 @@ int main(void)
 		TEST(the_leaders_end_is_not_the_clusters),
 		TEST(who_leads_hands_over_when_asked),
 		TEST(without_a_majority_nothing_is_decided),
+		TEST(a_server_votes_that_has_not_heard_of_its_vote),
+		TEST(and_does_so_after_a_restart),
+		TEST(a_standby_forgets_a_leader_that_is_silent),
+		TEST(who_was_away_during_a_change_can_make_the_next),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
