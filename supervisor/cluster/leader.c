@@ -13,6 +13,8 @@
 #define AFTER_CANCEL 2000 /* ms until a move that was given up is planned again */
 #define HEAR_OF_IT 1000   /* ms that a removed member stays in the engine's configuration, to hear of its end */
 #define DUE_MOST 16
+#define STANDSTILL 200    /* ms without a look, of which there are twenty a second */
+#define RENEWALS (2 * CLUSTER_LEASE_MS / LEASE_OUTSTANDING) /* ms in which each member renews, once again if need be */
 
 void leader_reset(struct cluster *c)
 {
@@ -184,13 +186,24 @@ static void plan_engine(struct cluster *c, uint64_t now)
 		change(c, &p);
 }
 
+/* A machine that was suspended, a supervisor that was stopped: also of one that does not lead,
+ * for it may be the next to. */
+static void look_at_standstill(struct cluster *c, uint64_t now_ns)
+{
+	if (c->looked_at != 0 && now_ns - c->looked_at >= STANDSTILL * UINT64_C(1000000))
+		watchdog_stood_still(&c->watchdog, c->looked_at, now_ns);
+	c->looked_at = now_ns;
+}
+
 void leader_run(struct cluster *c, uint64_t now_ns)
 {
 	bool leads = cluster_leads(c) && c->machine.member_count > 0 && !c->closing;
 
+	look_at_standstill(c, now_ns);
 	if (leads && !c->led) {
 		log_info("this node leads the cluster", F_UINT("members", c->machine.member_count));
 		watchdog_follow(&c->watchdog, &c->machine, now_ns);
+		watchdog_spare(&c->watchdog, now_ns, RENEWALS);
 		c->planning = c->role_changing = false;
 	}
 	c->led = leads;

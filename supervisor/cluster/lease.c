@@ -111,6 +111,22 @@ void watchdog_heard(struct watchdog *w, uint64_t id, uint64_t incarnation, uint6
 			w->members[i] = (struct watchdog_member){ id, incarnation, renewal, now };
 }
 
+void watchdog_stood_still(struct watchdog *w, uint64_t from, uint64_t now)
+{
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->members[i].heard < from)
+			w->members[i].heard += now - from;
+}
+
+void watchdog_spare(struct watchdog *w, uint64_t now, uint64_t least_ms)
+{
+	uint64_t least = least_ms * NS_PER_MS;
+
+	for (uint32_t i = 0; i < w->count; i++)
+		if (w->members[i].heard + w->patience < now + least)
+			w->members[i].heard = now + least - w->patience;
+}
+
 uint32_t watchdog_due(const struct watchdog *w, uint64_t now, struct watchdog_member *ret, uint32_t most)
 {
 	uint32_t n = 0;

@@ -70,6 +70,14 @@ void watchdog_follow(struct watchdog *w, const struct machine *m, uint64_t now);
  * that is not watched yet needs watchdog_follow(). */
 void watchdog_heard(struct watchdog *w, uint64_t id, uint64_t incarnation, uint64_t renewal, uint64_t now);
 
+/* This process stood still from then until now, with the whole machine perhaps: that time is
+ * nobody's silence. Those who were heard in it already keep that. */
+void watchdog_stood_still(struct watchdog *w, uint64_t from, uint64_t now);
+
+/* This node became leader of members that it has listened to: what had no leader could not be
+ * renewed, so each has at least so long from now on. */
+void watchdog_spare(struct watchdog *w, uint64_t now, uint64_t least_ms);
+
 /* Up to `most` members to be declared down by machine_encode_down(), and how many. Those
  * stay due until watchdog_follow() sees them down or renewed. */
 uint32_t watchdog_due(const struct watchdog *w, uint64_t now, struct watchdog_member *ret, uint32_t most);

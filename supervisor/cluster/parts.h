@@ -203,6 +203,7 @@ struct cluster {
 	int page_fd;
 	struct watchdog watchdog;
 	bool led;                 /* it was the leader when last looked */
+	uint64_t looked_at;       /* ns, when that was */
 	bool acted;               /* share_acts(), as looked at last */
 	bool moved;               /* the machine has changed since the last look */
 	uint64_t removed_at;      /* ms, when a member was removed last */

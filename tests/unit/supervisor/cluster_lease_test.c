@@ -124,6 +124,42 @@ static void a_new_leader_gives_everybody_the_whole_time(void **state)
 	machine_fini(&m);
 }
 
+static void a_pause_of_its_own_is_no_silence_of_others(void **state)
+{
+	struct machine m = says_cluster(true, 4, 2);
+	struct watchdog w;
+	struct watchdog_member due[4];
+
+	(void)state;
+	watchdog_init(&w, TTL);
+	watchdog_lead(&w, &m, ms(1000));
+	watchdog_heard(&w, 2, 1, 2, ms(9000)); /* the first that it reads when it goes on */
+	watchdog_stood_still(&w, ms(2000), ms(9000));
+	assert_int_equal(watchdog_due(&w, ms(11299), due, 4), 0);
+	assert_int_equal(watchdog_due(&w, ms(11300), due, 4), 1);
+	assert_int_equal(due[0].id, 1);
+	assert_int_equal(watchdog_due(&w, ms(12300), due, 4), 2);
+	machine_fini(&m);
+}
+
+static void a_time_without_a_leader_is_no_silence_of_anybody(void **state)
+{
+	struct machine m = says_cluster(true, 4, 2);
+	struct watchdog w;
+	struct watchdog_member due[4];
+
+	(void)state;
+	watchdog_init(&w, TTL);
+	watchdog_lead(&w, &m, ms(1000));
+	watchdog_heard(&w, 2, 1, 2, ms(3000));
+	watchdog_spare(&w, ms(4000), 1200);
+	assert_int_equal(watchdog_due(&w, ms(5199), due, 4), 0);
+	assert_int_equal(watchdog_due(&w, ms(5200), due, 4), 1);
+	assert_int_equal(due[0].id, 1);
+	assert_int_equal(watchdog_due(&w, ms(6300), due, 4), 2); /* it had longer anyway */
+	machine_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -133,6 +169,8 @@ int main(void)
 		cmocka_unit_test(who_was_declared_down_begins_again),
 		cmocka_unit_test(the_watchdog_waits_a_tenth_longer_than_the_lease),
 		cmocka_unit_test(a_new_leader_gives_everybody_the_whole_time),
+		cmocka_unit_test(a_pause_of_its_own_is_no_silence_of_others),
+		cmocka_unit_test(a_time_without_a_leader_is_no_silence_of_anybody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
