@@ -360,6 +360,7 @@ int cluster_init(struct node *n, struct buffer *error)
 	c->last_rid = (uint64_t)n->identity.starts << 32;
 	TAILQ_INIT(&c->proposals);
 	TAILQ_INIT(&c->dialogues);
+	TAILQ_INIT(&c->early);
 	TAILQ_INIT(&c->moves);
 	TAILQ_INIT(&c->arrivals);
 	lease_init(&c->lease, CLUSTER_LEASE_MS, c->incarnation);

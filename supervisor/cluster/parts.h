@@ -103,6 +103,9 @@ struct slot {
 	struct node_link links[CLUSTER_GATEWAYS_MAX];
 };
 
+struct early_link;
+TAILQ_HEAD(early_list, early_link);
+
 /* The slot of a member; CONTROL_NODES_MAX where it has none. */
 uint32_t slot_of(const struct cluster *c, uint64_t id);
 /* Members have come, gone, died or returned. */
@@ -220,6 +223,7 @@ struct cluster {
 	uint64_t leader_id, leader_retry_at;
 	struct slot *slots[CONTROL_NODES_MAX];
 	uint32_t last_link;
+	struct early_list early;
 	struct move_list moves;
 	struct arrival_list arrivals;
 	uint64_t last_transfer;

@@ -9,7 +9,18 @@
 #include "common/memory.h"
 #include "supervisor/cluster/parts.h"
 
-#define REDIAL 200 /* ms */
+#define REDIAL 200       /* ms */
+#define EARLY_MOST 256   /* links that wait */
+#define EARLY_TIME 3000  /* ms that each does */
+
+/* A link that came before it can be used. */
+struct early_link {
+	TAILQ_ENTRY(early_link) next;
+	uint64_t node;
+	uint32_t gateway;
+	int fd;
+	uint64_t until; /* ms */
+};
 
 uint32_t slot_of(const struct cluster *c, uint64_t id)
 {
@@ -53,6 +64,72 @@ static bool give(struct child *gateway, uint32_t index, uint32_t incarnation, bo
 	child_send(gateway, &message, take_fd);
 	buffer_fini(&message);
 	return true;
+}
+
+/* --- links that come early ---------------------------------------------------------- */
+
+static struct child *gateway_of(const struct cluster *c, uint32_t gateway)
+{
+	return node_child(c->node, CONTROL_GATEWAY, gateway % c->node->gateways);
+}
+
+static bool take(struct cluster *c, uint64_t node, uint32_t gateway, int take_fd)
+{
+	return give(gateway_of(c, gateway), slot_of(c, node), ++c->last_link, true, take_fd);
+}
+
+/* It acts, knows who asks, and has somebody to answer. */
+static bool can_take(const struct cluster *c, uint64_t node, uint32_t gateway)
+{
+	return c->state == CLUSTER_MEMBER && slot_of(c, node) < CONTROL_NODES_MAX &&
+	       child_reachable(gateway_of(c, gateway));
+}
+
+static void drop_early(struct cluster *c, struct early_link *e)
+{
+	TAILQ_REMOVE(&c->early, e, next);
+	if (e->fd >= 0)
+		close(e->fd);
+	free(e);
+}
+
+/* This node is back before others have missed it: what they ask waits in the stream, where its
+ * end would tell them that nobody knows what became of it. */
+static void keep_early(struct cluster *c, uint64_t node, uint32_t gateway, int take_fd)
+{
+	struct early_link *e, *next;
+	uint32_t count = 0;
+
+	for (e = TAILQ_FIRST(&c->early); e != NULL; e = next) {
+		next = TAILQ_NEXT(e, next);
+		if (e->node == node && e->gateway == gateway)
+			drop_early(c, e); /* it would not dial again had it not been lost */
+		else
+			count++;
+	}
+	if (count >= EARLY_MOST) {
+		close(take_fd);
+		return;
+	}
+	e = memory_new(sizeof(*e));
+	*e = (struct early_link){ .node = node, .gateway = gateway, .fd = take_fd, .until = clock_now_ms() + EARLY_TIME };
+	TAILQ_INSERT_TAIL(&c->early, e, next);
+}
+
+static void run_early(struct cluster *c, uint64_t now)
+{
+	struct early_link *e, *next;
+
+	for (e = TAILQ_FIRST(&c->early); e != NULL; e = next) {
+		next = TAILQ_NEXT(e, next);
+		if (can_take(c, e->node, e->gateway)) {
+			take(c, e->node, e->gateway, e->fd);
+			e->fd = -1;
+		} else if (now < e->until) {
+			continue;
+		}
+		drop_early(c, e);
+	}
 }
 
 /* --- members come and go ---------------------------------------------------------- */
@@ -119,6 +196,8 @@ void slots_greet(struct cluster *c, struct child *gateway)
 
 void slots_fini(struct cluster *c)
 {
+	while (!TAILQ_EMPTY(&c->early))
+		drop_early(c, TAILQ_FIRST(&c->early));
 	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++)
 		if (c->slots[i] != NULL)
 			free_slot(c, i);
@@ -163,6 +242,7 @@ static void dial(struct cluster *c, uint32_t slot, uint32_t gateway)
 
 void slots_run(struct cluster *c, uint64_t now)
 {
+	run_early(c, now);
 	for (uint32_t i = 0; i < CONTROL_NODES_MAX; i++) {
 		struct slot *s = c->slots[i];
 
@@ -192,13 +272,12 @@ void cluster_on_peer_lost(struct node *n, const struct child *gateway, uint32_t 
 
 void slots_arrived(struct cluster *c, const struct cluster_hello *hello, int take_fd)
 {
-	uint32_t slot = slot_of(c, hello->node), gateway = 0;
+	uint32_t gateway = 0;
 
 	for (size_t i = 0; i < hello->argument.len && i < 3; i++)
 		gateway = gateway * 10 + (unsigned char)(hello->argument.data[i] - '0') % 10;
-	if (slot == CONTROL_NODES_MAX || c->state != CLUSTER_MEMBER) {
-		close(take_fd); /* it dials again, and this node knows of it by then */
-		return;
-	}
-	give(node_child(c->node, CONTROL_GATEWAY, gateway % c->node->gateways), slot, ++c->last_link, true, take_fd);
+	if (can_take(c, hello->node, gateway))
+		take(c, hello->node, gateway, take_fd);
+	else
+		keep_early(c, hello->node, gateway, take_fd);
 }
