@@ -1,7 +1,8 @@
 """Five nodes join and leave in turn under load, by each of the three ways to join, without one
-failed request; each has a store of its own, so that all records move with their shards.
+failed request; each has a store of its own, so that all records move with their shards, or all share a
+database.
 
-    python3 tests/cluster/comings_and_goings.py [ROUNDS]
+    python3 tests/cluster/comings_and_goings.py [ROUNDS] [rocksdb|postgresql]
 """
 
 import sys
@@ -18,7 +19,10 @@ def come(cluster, node, way):
     first = cluster.nodes[0]
     if way == "command":
         node.start()
-        wait_for(f"node {node.name} is ready", node.is_ready)
+        if cluster.database:
+            wait_for("it waits for the cluster that the database is of", lambda: "foreign-store" in node.ctl("status")[1])
+        else:
+            wait_for(f"node {node.name} is ready", node.is_ready)
         code, out, err = node.ctl("join", cluster.net.address(first.name))
         assert code == 0, (code, out, err)
         code, out, err = node.ctl("join", cluster.net.address(first.name))
@@ -68,13 +72,11 @@ def joins_whose_database_it_finds():
 
 
 def play(cluster, rounds):
-    load, failed = None, []
+    load, failed = Load(cluster.net, ["1"], clients_each=6), []
+    load.begin()
     for number in range(rounds):
         for node, way in zip(cluster.nodes[1:], WAYS + WAYS):
             come(cluster, node, way)
-            load = load or Load(cluster.net, ["1"], clients_each=6)
-            if load.round is None:
-                load.begin()
             print(f"node {node.name} has joined by {way}", flush=True)
         for node in cluster.nodes[1:]:
             go(cluster, node)
@@ -86,11 +88,12 @@ def play(cluster, rounds):
 
 def main():
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    store = sys.argv[2] if len(sys.argv) > 2 else "rocksdb"
     if missing():
         print(f"skipped: {missing()}")
         return 0
     joins_whose_database_it_finds()
-    cluster = Cluster("rocksdb", 5)
+    cluster = Cluster(store, 5)
     try:
         cluster.nodes[0].start()
         wait_for("the first node is ready", cluster.nodes[0].is_ready)
@@ -101,7 +104,7 @@ def main():
         print(f"answers: {load.codes}; failed requests: {sum(errors.values())}")
         return 1 if problems or errors else 0
     except AssertionError:
-        for node in cluster.nodes:
+        for node in filter(lambda n: n.process, cluster.nodes):
             print(f"--- node {node.name}\n{node.tail()}", file=sys.stderr)
         raise
     finally:
