@@ -29,6 +29,7 @@ struct admin_verb_row {
 	const char *options;   /* space-separated keys it takes besides fmt= and wait= */
 	const char *help;      /* one line */
 	const char *example;   /* shown first by `help VERB` */
+	const char *destroys;  /* the option with which it destroys something; NULL: none */
 };
 
 /* Ends with word NULL. */

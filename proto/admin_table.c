@@ -20,6 +20,8 @@ const struct admin_verb_row admin_verb_rows[] = {
 	{ "join", ADMIN_ADMIN, 1, -1, "ADDRESS[:PORT] [ADDRESS:PORT ...]", "", "become a node of the cluster that one of these belongs to",
 	  "stagectl join 10.0.0.7" },
 	{ "leave", ADMIN_ADMIN, 0, 0, "", "", "hand this node's shards over, leave the cluster and stop", "stagectl leave" },
+	{ "remove", ADMIN_ADMIN, 1, 1, "NODE", "lose", "forget a node that is down for good; lose=1: and the actors on its disk",
+	  "stagectl remove node3", "lose" },
 	{ "members", ADMIN_OPERATE, 0, 0, "", "", "the nodes of the cluster", "stagectl members" },
 	{ "drain", ADMIN_ADMIN, 0, 0, "", "deadline", "accept no clients, tell those that are there, move all shards away",
 	  "stagectl drain deadline=30000" },

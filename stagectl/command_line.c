@@ -16,6 +16,7 @@ static const struct options_row rows[] = {
 	{ NULL, "--token-file", "FILE", offsetof(struct command_line, token_file), "holds the admin token of --node" },
 	{ NULL, "--json", NULL, offsetof(struct command_line, json), "print one JSON object per row" },
 	{ NULL, "--timeout", "MS", offsetof(struct command_line, timeout), "give up after that many milliseconds of silence" },
+	{ NULL, "--yes", NULL, offsetof(struct command_line, yes), "do what destroys something" },
 	{ NULL, "--version", NULL, offsetof(struct command_line, version), "say which version this is" },
 	{ "-h", "--help", NULL, offsetof(struct command_line, help), "show this, or help on a command" },
 	{ NULL, NULL, NULL, 0, NULL },
@@ -86,8 +87,8 @@ void command_line_help(struct buffer *out)
 		buffer_fini(&usage);
 	}
 	buffer_append_text(out,
-		"\nExit status: 0 done, 1 a negative answer, 64 usage, 65 bad data, 69 no server answers,\n"
-		"70 internal, 75 temporary or partial, 76 another version, 77 denied, 78 configuration.\n");
+		"\nExit status: 0 done, 1 a negative answer, 64 usage, 65 bad data, 68 unknown node,\n"
+		"69 no server answers, 70 internal, 75 temporary or partial, 76 another version, 77 denied, 78 configuration.\n");
 }
 
 bool command_line_help_of(const char *word, struct buffer *out)
@@ -126,6 +127,14 @@ static bool sendable(const char *word)
 	return word[0] != '\0';
 }
 
+static bool destroys(const struct admin_verb_row *row, const struct admin_command *command)
+{
+	for (size_t i = 0; row->destroys != NULL && i < command->option_count; i++)
+		if (bytes_equal(command->options[i].key, bytes_of(row->destroys)))
+			return true;
+	return false;
+}
+
 int command_line_format(const struct command_line *line, struct buffer *out, struct buffer *error)
 {
 	const struct admin_verb_row *row = find(line->words[0]);
@@ -149,6 +158,10 @@ int command_line_format(const struct command_line *line, struct buffer *out, str
 	if (wrong != NULL) {
 		buffer_printf(error, "%s\nUsage: stagectl [OPTION]... ", wrong);
 		append_usage(row, error);
+		return -EINVAL;
+	}
+	if (destroys(row, &command) && !line->yes) {
+		buffer_printf(error, "%s= destroys something for good: say --yes as well", row->destroys);
 		return -EINVAL;
 	}
 	if (line->json)

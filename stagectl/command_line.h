@@ -6,7 +6,7 @@
 
 struct command_line {
 	const char *config, *node, *token_file, *timeout; /* NULL: not given */
-	bool json, version, help;
+	bool json, yes, version, help;
 	int count; /* the command and its arguments */
 	char **words;
 };

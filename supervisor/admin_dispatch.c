@@ -12,7 +12,7 @@ static const struct {
 	{ "sessions", admin_sessions },
 	{ "inspect", admin_inspect },
 	{ "restart", admin_restart },
-	{ "join", admin_join }, { "leave", admin_leave }, { "drain", admin_drain }, { "resume", admin_resume },
+	{ "join", admin_join }, { "leave", admin_leave }, { "remove", admin_remove }, { "drain", admin_drain }, { "resume", admin_resume },
 	{ "members", admin_members }, { "op", admin_op },
 	{ "reload", admin_reload },
 	{ "help", admin_help },

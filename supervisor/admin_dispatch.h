@@ -22,6 +22,7 @@ void admin_quarantine(struct admin_run *run); /* admin_quarantine.c */
 void admin_release(struct admin_run *run);
 void admin_join(struct admin_run *run);     /* admin_join.c */
 void admin_leave(struct admin_run *run);
+void admin_remove(struct admin_run *run);
 void admin_drain(struct admin_run *run);
 void admin_resume(struct admin_run *run);
 void admin_op(struct admin_run *run);

@@ -1,5 +1,5 @@
-/* Owns the admin commands that change this node's membership: `join`, `leave`, `drain`,
- * `resume`, and `op`, which attaches to one that is under way. */
+/* Owns the admin commands that change this node's membership: `join`, `leave`, `remove`,
+ * `drain`, `resume`, and `op`, which attaches to one that is under way. */
 #include <errno.h>
 #include <stdio.h>
 
@@ -96,6 +96,28 @@ void admin_leave(struct admin_run *run)
 	const struct cluster_watcher w = watcher(run);
 
 	begun(run, cluster_leave(run->node, &w));
+}
+
+void admin_remove(struct admin_run *run)
+{
+	const struct cluster_watcher w = watcher(run);
+	struct bytes lose = admin_run_option(run, "lose");
+	int error;
+
+	if (lose.data != NULL && !bytes_equal(lose, BYTES_LITERAL("1"))) {
+		admin_run_fail(run, ADMIN_USAGE, "bad-arg", "lose= takes 1");
+		return;
+	}
+	error = cluster_remove(run->node, run->command.arguments[0], lose.data != NULL, &w);
+	if (error == -ENOENT)
+		admin_run_fail(run, ADMIN_NO_NODE, "unknown", "the cluster has no member of this name; `members` lists them");
+	else if (error == -EINVAL)
+		admin_run_fail(run, ADMIN_NEGATIVE, "self", "a node that runs is not removed: let it leave");
+	else if (error == -ENOTEMPTY)
+		admin_run_fail(run, ADMIN_NEGATIVE, "not-empty",
+		               "its disk holds the actors of its shards; with lose=1 they are given up and begin anew elsewhere");
+	else
+		begun(run, error);
 }
 
 static bool read_number(struct bytes text, uint64_t *ret)

@@ -79,7 +79,9 @@ bool admission_ask(struct dialogue *d, struct bytes body)
 
 	if (!talk_decode_join(body, &m))
 		return false;
-	if (c->operation.kind == OPERATION_JOIN || c->state != CLUSTER_MEMBER || c->engine == NULL) {
+	if (machine_was_removed(&c->machine, d->node)) {
+		refuse(d, ADMISSION_REMOVED, "it was removed from this cluster; with a fresh state directory it is a new node");
+	} else if (c->operation.kind == OPERATION_JOIN || c->state != CLUSTER_MEMBER || c->engine == NULL) {
 		welcome(d, &(struct talk_welcome){ .code = TALK_NOT_NOW, .text = BYTES_LITERAL("it is not a member of a cluster at present") });
 	} else if (!cluster_leads(c)) {
 		if (engine_leader(c->engine, &id, &leader))

@@ -21,7 +21,7 @@ static void on_engine_arrived(void *owner, const struct control_arrived *arrived
 	char address[CLUSTER_ADDRESS_MAX + 1];
 
 	snprintf(address, sizeof(address), "%.*s", (int)hello->address.len, hello->address.data);
-	if (c->engine == NULL || c->closing || !is_of_this_cluster(c, hello))
+	if (c->engine == NULL || c->closing || !is_of_this_cluster(c, hello) || machine_was_removed(&c->machine, hello->node))
 		close(take_fd);
 	else
 		engine_accept(c->engine, hello->node, address, take_fd);

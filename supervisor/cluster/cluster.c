@@ -294,6 +294,7 @@ static void look(struct cluster *c)
 	move_run(c, now);
 	join_run(c, now);
 	leave_run(c, now);
+	outcast_run(c, now);
 }
 
 static void on_soon(struct ev_loop *loop, struct ev_timer *w, int events)

@@ -91,6 +91,10 @@ int cluster_leave(struct node *n, const struct cluster_watcher *w);
 /* on: moves every shard away; not: takes its part again. Ends when no shard is left (deadline:
  * or after so many ms, then the moves go on; 0: none), or at once. -ENOENT as for leaving. */
 int cluster_drain(struct node *n, bool on, uint64_t deadline, const struct cluster_watcher *w);
+/* Forgets another member, by its name, that is down and will not come back; lose: although its
+ * disk holds actors, which begin anew elsewhere. -ENOENT: there is no such member, -EINVAL: it
+ * is this node, -ENOTEMPTY: its disk holds actors. */
+int cluster_remove(struct node *n, struct bytes name, bool lose, const struct cluster_watcher *w);
 /* The number of the operation begun last; 0: none yet. */
 uint64_t cluster_operation(const struct node *n);
 /* Also tells this watcher; where it is over, from inside this call. -ENOENT: not known. */

@@ -176,6 +176,7 @@ void dialogue_end_all(struct cluster *c)
 	struct dialogue *d;
 
 	tunnel_cancel(c->node, c->leader_dial);
+	tunnel_cancel(c->node, c->outcast_dial);
 	c->leader_dial = 0;
 	c->leader = NULL;
 	TAILQ_FOREACH (d, &c->dialogues, next)

@@ -424,7 +424,8 @@ uint32_t engine_configuration(const struct engine *e, struct engine_server *ret,
 		int role = c->servers[count].role;
 
 		ret[count] = (struct engine_server){ c->servers[count].id,
-			role == RAFT_VOTER ? ENGINE_VOTER : role == RAFT_STANDBY ? ENGINE_STANDBY : ENGINE_SPARE };
+			role == RAFT_VOTER ? ENGINE_VOTER : role == RAFT_STANDBY ? ENGINE_STANDBY : ENGINE_SPARE,
+			c->servers[count].address };
 	}
 	return count;
 }

@@ -26,6 +26,7 @@ enum engine_role { ENGINE_SPARE, ENGINE_STANDBY, ENGINE_VOTER };
 struct engine_server {
 	uint64_t id;
 	enum engine_role role;
+	const char *address; /* valid until the next call */
 };
 
 struct engine_handlers {

@@ -1,5 +1,5 @@
-/* Owns this node's way out of the cluster, and its drains: the log is told, the leader
- * plans the moves, what is left is counted. */
+/* Owns this node's way out of the cluster, its drains, and the removal of members that are
+ * gone: the log is told, the leader plans the moves, what is left is counted. */
 #include <errno.h>
 
 #include "common/clock.h"
@@ -115,6 +115,41 @@ int cluster_leave(struct node *n, const struct cluster_watcher *w)
 	propose(n->cluster, &command, on_told);
 	return 0;
 }
+
+/* --- of another member --- */
+
+static void on_forgotten(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
+{
+	(void)owner;
+	if (outcome == PROPOSAL_UNKNOWN)
+		no_quorum(c);
+	else if (outcome == PROPOSAL_REFUSED)
+		operation_end(c, ADMIN_NEGATIVE, "refused", reason);
+	else
+		operation_end(c, ADMIN_DONE, NULL, NULL);
+}
+
+int cluster_remove(struct node *n, struct bytes name, bool lose, const struct cluster_watcher *w)
+{
+	const struct machine_member *m = n->cluster != NULL ? machine_member_named(&n->cluster->machine, name) : NULL;
+	struct buffer command = { 0 };
+	int error;
+
+	if (n->cluster != NULL && m == NULL)
+		return -ENOENT;
+	if (m != NULL && m->id == cluster_self_id(n->cluster))
+		return -EINVAL;
+	if (m != NULL && !lose && !n->cluster->machine.shared && machine_shares(&n->cluster->machine, m->id) > 0)
+		return -ENOTEMPTY;
+	error = begin(n, OPERATION_REMOVE, w);
+	if (error < 0)
+		return error;
+	machine_encode_remove(&command, m->id, lose && machine_shares(&n->cluster->machine, m->id) > 0);
+	propose(n->cluster, &command, on_forgotten);
+	return 0;
+}
+
+/* --- drains --- */
 
 static void on_resumed(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
 {

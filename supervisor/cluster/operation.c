@@ -11,6 +11,7 @@
 
 static const char *const names[] = {
 	[OPERATION_JOIN] = "join", [OPERATION_LEAVE] = "leave", [OPERATION_DRAIN] = "drain",
+	[OPERATION_REMOVE] = "remove",
 };
 
 /* --- who is told ------------------------------------------------------------------ */

@@ -82,6 +82,8 @@ void arrivals_begin(struct cluster *c);
 
 /* --- admission: instances that ask to join (admission.c) ---------------------------- */
 
+#define ADMISSION_REMOVED "removed" /* reason: it was a member, and never will be one again */
+
 bool admission_ask(struct dialogue *d, struct bytes body);
 void admission_forget(struct dialogue *d);
 
@@ -154,7 +156,7 @@ void leader_reset(struct cluster *c);
 #define OPERATION_OUTCOMES 16 /* remembered */
 
 struct operation {
-	enum { OPERATION_NONE, OPERATION_JOIN, OPERATION_LEAVE, OPERATION_DRAIN } kind;
+	enum { OPERATION_NONE, OPERATION_JOIN, OPERATION_LEAVE, OPERATION_DRAIN, OPERATION_REMOVE } kind;
 	uint64_t number;
 	struct cluster_watcher watchers[OPERATION_WATCHERS]; /* owner NULL: none */
 	char **addresses;  /* JOIN */
@@ -185,6 +187,7 @@ void operation_end(struct cluster *c, enum admin_exit exit, const char *code, co
 void join_run(struct cluster *c, uint64_t now);
 void join_member(struct cluster *c);
 void leave_run(struct cluster *c, uint64_t now);
+void outcast_run(struct cluster *c, uint64_t now); /* asks whether it is a member still */
 
 /* --- the whole ------------------------------------------------------------------------ */
 
@@ -231,6 +234,8 @@ struct cluster {
 	uint64_t last_operation;
 	struct outcome outcomes[OPERATION_OUTCOMES]; /* by number */
 	uint64_t ask_peers_at;    /* ms */
+	uint64_t outcast_at, outcast_dial; /* ms, when the next member is asked; the dial */
+	uint32_t outcast_turn;
 	struct ev_timer ticker;
 	struct ev_timer soon;     /* fed: look at what has changed */
 };
