@@ -77,6 +77,8 @@ static bool parse(const char *text, struct identity *ret, int *ret_format)
 		ret->node = ret->node << 8 | node[i];
 	ret->joined = strncmp(text, "joined\n", 7) == 0;
 	text += ret->joined ? 7 : 0;
+	ret->left = strncmp(text, "left\n", 5) == 0;
+	text += ret->left ? 5 : 0;
 	ret->shards = shards;
 	*ret_format = format;
 	return text[strspn(text, "\n")] == '\0' && (format == 1 || ret->node != 0);
@@ -94,6 +96,8 @@ static int save(const char *file, const struct identity *it)
 	buffer_printf(&text, "\nnode %016llx\n", (unsigned long long)it->node);
 	if (it->joined)
 		buffer_append_text(&text, "joined\n");
+	if (it->left)
+		buffer_append_text(&text, "left\n");
 	error = directory_write(file, 0600, buffer_bytes(&text));
 	buffer_fini(&text);
 	return error;
@@ -202,7 +206,7 @@ int identity_adopt(const char *state, const struct identity *next, struct identi
 
 int identity_renew(const char *state, const struct identity *former, struct buffer *error)
 {
-	struct identity next = { .shards = former->shards, .starts = former->starts }, written;
+	struct identity next = { .shards = former->shards, .starts = former->starts, .left = true }, written;
 	int result = random_bytes(next.key, sizeof(next.key));
 
 	if (result == 0)

@@ -18,6 +18,7 @@ struct identity {
 	uint64_t node;                    /* random: this state directory, never 0 */
 	unsigned char cluster[16];        /* random: the cluster it belongs to */
 	bool joined;                      /* it has not created that cluster itself */
+	bool left;                        /* it has left the one before */
 };
 
 /* Reads the file of the state directory, or makes it with `shards` at first start,
@@ -29,7 +30,8 @@ int identity_load(const char *state, uint32_t shards, bool fixed,
 /* From now on the directory is a node of another cluster: writes `next` down, then takes it
  * over. 0 or -errno with a sentence in error. */
 int identity_adopt(const char *state, const struct identity *next, struct identity *ret, struct buffer *error);
-/* The directory has left its cluster: the next start is a first one, but for the count. */
+/* The directory has left its cluster: the next start is a first one, but for the count, and
+ * that it knows that it has left. */
 int identity_renew(const char *state, const struct identity *former, struct buffer *error);
 
 /* The admin token in `file`, made (0600) where there is none. A file that others may

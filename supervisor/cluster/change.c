@@ -70,6 +70,7 @@ void cluster_adopt(struct cluster *c, const struct talk_welcome *m)
 	memcpy(c->next_identity.key, m->key.data, HASH_KEY_SIZE);
 	c->next_identity.shards = m->shards;
 	c->next_identity.joined = true;
+	c->next_identity.left = false;
 	c->closing = true;
 	c->state = CLUSTER_WAITING;
 	operation_note(c, "it begins anew as a node of the cluster");
@@ -85,10 +86,12 @@ static void on_closed_to_leave(void *owner)
 	char *path = cluster_directory(c);
 
 	c->engine = NULL;
-	engine_wipe(path);
-	free(path);
+	/* First: a member without its log would wait for ever, or found its cluster once more. */
 	if (identity_renew(c->node->config.node.state, &c->node->identity, &error) < 0)
 		log_errorx("the state directory is not fresh", F_BYTES("text", buffer_bytes(&error)));
+	else
+		engine_wipe(path);
+	free(path);
 	buffer_fini(&error);
 	c->state = CLUSTER_LEFT;
 	operation_end(c, ADMIN_DONE, NULL, NULL);

@@ -186,11 +186,20 @@ static bool has_log(const struct cluster *c)
 	return there;
 }
 
+static size_t others(const struct cluster *c, struct bytes ret[CLUSTER_PEERS_MAX])
+{
+	return peers_others(c->node->config.cluster.peers, c->address, ret, CLUSTER_PEERS_MAX);
+}
+
 /* Where the first of the peers is this very node it is the one that founds: the others
- * join it. */
+ * join it. Where it has left a cluster they have one already, and a second of the same peers
+ * would take in whoever comes next. */
 static bool asks_peers(const struct cluster *c)
 {
-	return c->node->config.cluster.peers[0] != '\0' && !peers_begin_with(c->node->config.cluster.peers, c->address);
+	struct bytes addresses[CLUSTER_PEERS_MAX];
+
+	return others(c, addresses) > 0 &&
+	       (c->node->identity.left || !peers_begin_with(c->node->config.cluster.peers, c->address));
 }
 
 void cluster_on_tunnel(struct node *n)
@@ -256,7 +265,7 @@ static void ask_peers(struct cluster *c, uint64_t now)
 	if (c->state == CLUSTER_MEMBER && c->node->phase != NODE_SERVING)
 		return;
 	c->ask_peers_at = now + ASK_PEERS;
-	count = peers_split(c->node->config.cluster.peers, addresses, CLUSTER_PEERS_MAX);
+	count = others(c, addresses);
 	(void)cluster_join(c->node, addresses, count, &(struct cluster_watcher){ 0 });
 }
 

@@ -53,14 +53,28 @@ static void complete(char out[TEXT_MAX], struct bytes address, unsigned long por
 		snprintf(out, TEXT_MAX, strchr(text, ':') != NULL && text[0] != '[' ? "[%.240s]:%lu" : "%.240s:%lu", text, port);
 }
 
+static bool is_same(struct bytes peer, const char *address)
+{
+	char its[TEXT_MAX], own[TEXT_MAX];
+
+	complete(its, peer, CLUSTER_PORT);
+	complete(own, bytes_of(address), CLUSTER_PORT);
+	return strcasecmp(its, own) == 0;
+}
+
+size_t peers_others(const char *list, const char *address, struct bytes *ret, size_t most)
+{
+	size_t count = peers_split(list, ret, most), others = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (!is_same(ret[i], address))
+			ret[others++] = ret[i];
+	return others;
+}
+
 bool peers_begin_with(const char *list, const char *address)
 {
-	char first[TEXT_MAX], own[TEXT_MAX];
 	struct bytes peer;
 
-	if (peers_split(list, &peer, 1) == 0)
-		return false;
-	complete(first, peer, CLUSTER_PORT);
-	complete(own, bytes_of(address), CLUSTER_PORT);
-	return strcasecmp(first, own) == 0;
+	return peers_split(list, &peer, 1) > 0 && is_same(peer, address);
 }

@@ -12,6 +12,9 @@
  * and empty ones are left out. */
 size_t peers_split(const char *list, struct bytes *ret, size_t most);
 
+/* The same without this address. */
+size_t peers_others(const char *list, const char *address, struct bytes *ret, size_t most);
+
 /* Whether the first of the list is this address; one without a port has the cluster port. */
 bool peers_begin_with(const char *list, const char *address);
 

@@ -71,6 +71,29 @@ def joins_whose_database_it_finds():
         cluster.close()
 
 
+def first_of_the_peers_leaves():
+    """With one list of peers at all nodes its first node founds; but not again when it has left."""
+    cluster = Cluster("rocksdb", 2)
+    try:
+        first, second = cluster.nodes
+        for node in cluster.nodes:
+            node.settings["cluster.peers"] = ", ".join(cluster.net.address(n.name) for n in cluster.nodes)
+            node.start()
+        cluster.wait_whole()
+        code, out, err = first.ctl("leave")
+        assert code == 0, (code, out, err)
+        assert first.wait_end() == 0, "a node that has left ends with 0"
+        wait_for("the second leads", lambda: second.members().get("node2", {}).get("role") == "leader")
+        second.kill()
+        first.start()
+        wait_for("it waits while no other answers", lambda: "unreachable" in first.tail())
+        assert not first.is_ready()
+        second.start()
+        cluster.wait_whole()
+    finally:
+        cluster.close()
+
+
 def play(cluster, rounds):
     load, failed = Load(cluster.net, ["1"], clients_each=6), []
     load.begin()
@@ -93,6 +116,7 @@ def main():
         print(f"skipped: {missing()}")
         return 0
     joins_whose_database_it_finds()
+    first_of_the_peers_leaves()
     cluster = Cluster(store, 5)
     try:
         cluster.nodes[0].start()

@@ -33,11 +33,26 @@ static void who_comes_first_founds_however_its_port_is_written(void **state)
 	assert_false(peers_begin_with("", "10.0.0.1:51464"));
 }
 
+static void nobody_asks_itself(void **state)
+{
+	struct bytes peers[3];
+
+	(void)state;
+	assert_int_equal(peers_others("a,b:7,c", "a:51464", peers, 3), 2);
+	assert_true(bytes_equal(peers[0], bytes_of("b:7")));
+	assert_true(bytes_equal(peers[1], bytes_of("c")));
+	assert_int_equal(peers_others("a,b:7", "B:7", peers, 3), 1);
+	assert_true(bytes_equal(peers[0], bytes_of("a")));
+	assert_int_equal(peers_others("a", "a:51464", peers, 3), 0);
+	assert_int_equal(peers_others("", "a:51464", peers, 3), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_is_cut_at_commas),
 		cmocka_unit_test(who_comes_first_founds_however_its_port_is_written),
+		cmocka_unit_test(nobody_asks_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

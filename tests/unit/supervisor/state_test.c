@@ -77,6 +77,26 @@ static void shards_and_key_are_made_once(void **state)
 	buffer_fini(&error);
 }
 
+static void who_has_left_knows_it_until_it_joins_again(void **state)
+{
+	struct identity first = { 0 }, second = { 0 }, third = { 0 };
+	struct buffer error = { 0 };
+
+	assert_int_equal(identity_load(*state, 64, false, &first, &error), 0);
+	assert_false(first.left);
+	assert_int_equal(identity_renew(*state, &first, &error), 0);
+	assert_int_equal(identity_load(*state, 64, false, &second, &error), 0);
+	assert_true(second.left && !second.joined);
+	assert_true(second.node != first.node && second.starts == 2);
+	assert_memory_not_equal(first.cluster, second.cluster, sizeof(first.cluster));
+	second.left = false;
+	second.joined = true;
+	assert_int_equal(identity_adopt(*state, &second, &third, &error), 0);
+	assert_int_equal(identity_load(*state, 64, false, &third, &error), 0);
+	assert_true(third.joined && !third.left);
+	buffer_fini(&error);
+}
+
 static void an_identity_of_an_earlier_version_gets_what_it_lacks(void **state)
 {
 	static const unsigned char none[16];
@@ -179,6 +199,7 @@ int main(void)
 		TEST(directories_are_made_for_owner_and_group),
 		TEST(a_directory_has_one_server),
 		TEST(shards_and_key_are_made_once),
+		TEST(who_has_left_knows_it_until_it_joins_again),
 		TEST(an_identity_of_an_earlier_version_gets_what_it_lacks),
 		TEST(a_damaged_identity_is_never_replaced),
 		TEST(the_token_is_made_once_and_the_owners_alone),
