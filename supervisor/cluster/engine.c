@@ -108,6 +108,7 @@ static void look(void *owner)
 		void *closer = e->closer;
 
 		uv_inside_fini(&e->uv);
+		free(e->heard);
 		free(e->directory);
 		free(e);
 		on_closed(closer);
@@ -425,7 +426,7 @@ uint32_t engine_configuration(const struct engine *e, struct engine_server *ret,
 
 		ret[count] = (struct engine_server){ c->servers[count].id,
 			role == RAFT_VOTER ? ENGINE_VOTER : role == RAFT_STANDBY ? ENGINE_STANDBY : ENGINE_SPARE,
-			c->servers[count].address };
+			c->servers[count].address, engine_has_heard(e, c->servers[count].id) };
 	}
 	return count;
 }

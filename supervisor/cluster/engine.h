@@ -27,6 +27,7 @@ struct engine_server {
 	uint64_t id;
 	enum engine_role role;
 	const char *address; /* valid until the next call */
+	bool heard; /* at the leader, of those that get the log: it has answered within an election's time */
 };
 
 struct engine_handlers {

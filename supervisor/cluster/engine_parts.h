@@ -40,6 +40,11 @@ struct engine {
 	raft_io_tick_cb tick;
 	raft_io_recv_cb receive;
 	raft_time heard_at; /* ms */
+	struct {
+		raft_id id;
+		raft_time at; /* ms */
+	} *heard;             /* servers that have answered */
+	uint32_t heard_count;
 	struct engine_dials dials;
 	char *directory;
 	bool closing, closed, failed, ready; /* ready: started */
@@ -58,5 +63,6 @@ void engine_transport_init(struct engine *e);
 
 /* Before the start: messages come by way of engine_receive.c */
 void engine_receive_init(struct engine *e);
+bool engine_has_heard(const struct engine *e, raft_id id);
 
 #endif

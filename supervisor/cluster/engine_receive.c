@@ -1,10 +1,12 @@
 /* Owns what becomes of messages before libraft 0.22.1 sees them, where it departs from Raft:
  * it has servers without a vote of their own refuse theirs, and mistakes where in a batch of
- * entries a change of the configuration stands. */
+ * entries a change of the configuration stands. Also, who answers. */
 #include "supervisor/cluster/engine_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/memory.h"
 
 #define ALIGNED(n) (((n) + 7) & ~(size_t)7)
 
@@ -128,6 +130,31 @@ static void on_entries(struct engine *e, struct raft_message *m)
 	raft_free(a->entries);
 }
 
+/* --- who answers --------------------------------------------------------------------- */
+
+static void note_answer(struct engine *e, raft_id id)
+{
+	uint32_t i = 0;
+
+	while (i < e->heard_count && e->heard[i].id != id)
+		i++;
+	if (i == e->heard_count) {
+		e->heard = memory_grow(e->heard, ++e->heard_count, sizeof(*e->heard));
+		e->heard[i].id = id;
+	}
+	e->heard[i].at = e->io.time(&e->io);
+}
+
+bool engine_has_heard(const struct engine *e, raft_id id)
+{
+	raft_time now = e->io.time((struct raft_io *)&e->io);
+
+	for (uint32_t i = 0; i < e->heard_count; i++)
+		if (e->heard[i].id == id)
+			return now - e->heard[i].at < e->raft.election_timeout;
+	return id == e->raft.id;
+}
+
 /* --- between libraft and its input --------------------------------------------------- */
 
 static void on_message(struct raft_io *io, struct raft_message *m)
@@ -141,6 +168,8 @@ static void on_message(struct raft_io *io, struct raft_message *m)
 	if ((m->type == RAFT_APPEND_ENTRIES && m->append_entries.term >= raft_current_term(&e->raft)) ||
 	    (m->type == RAFT_INSTALL_SNAPSHOT && m->install_snapshot.term >= raft_current_term(&e->raft)))
 		e->heard_at = io->time(io);
+	if (m->type == RAFT_APPEND_ENTRIES_RESULT)
+		note_answer(e, m->server_id);
 	if (m->type == RAFT_APPEND_ENTRIES)
 		on_entries(e, m);
 	else

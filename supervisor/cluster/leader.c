@@ -129,12 +129,15 @@ static void on_changed(void *owner, enum engine_status status)
 	c->roles_at = clock_now_ms() + (status == ENGINE_DONE ? 0 : PLAN_EVERY);
 }
 
-/* One that is joining needs the log before it can say that it lives. */
-static bool seems_alive(const struct cluster *c, uint64_t id)
+/* Who became a voter while it is away would keep the cluster from deciding anything until it is
+ * back: its lease says too little. One that is joining needs the log before it can say that it
+ * lives, and a spare does not get it. */
+static bool seems_alive(const struct cluster *c, const struct engine_server *s)
 {
-	const struct machine_member *m = machine_member(&c->machine, id);
+	const struct machine_member *m = machine_member(&c->machine, s->id);
 
-	return id == cluster_self_id(c) || (m != NULL && (machine_alive(m) || m->state == MACHINE_JOINING));
+	return s->id == cluster_self_id(c) || (m != NULL && (machine_alive(m) || m->state == MACHINE_JOINING) &&
+	                                       (s->role == ENGINE_SPARE || s->heard));
 }
 
 static uint32_t servers_of(struct cluster *c, struct plan_server *ret)
@@ -143,7 +146,7 @@ static uint32_t servers_of(struct cluster *c, struct plan_server *ret)
 	uint32_t count = engine_configuration(c->engine, servers, MACHINE_MEMBERS_MAX);
 
 	for (uint32_t i = 0; i < count; i++)
-		ret[i] = (struct plan_server){ servers[i].id, (enum plan_role)servers[i].role, seems_alive(c, servers[i].id) };
+		ret[i] = (struct plan_server){ servers[i].id, (enum plan_role)servers[i].role, seems_alive(c, &servers[i]) };
 	return count;
 }
 

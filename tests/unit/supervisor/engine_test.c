@@ -412,6 +412,28 @@ static void a_standby_forgets_a_leader_that_is_silent(void **state)
 	UNTIL(engine_leader(servers[2].engine, &id, &address) && id == 1);
 }
 
+static bool is_heard(uint64_t by, uint64_t id)
+{
+	struct engine_server list[SERVERS + 1];
+	uint32_t count = engine_configuration(servers[by].engine, list, SERVERS + 1);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (list[i].id == id)
+			return list[i].heard;
+	return false;
+}
+
+static void the_leader_knows_who_answers(void **state)
+{
+	one_and_a_standby(state);
+	assert_true(is_heard(1, 1) && is_heard(1, 2));
+	assert_false(is_heard(2, 1));
+	cut(2);
+	UNTIL(!is_heard(1, 2));
+	servers[2].cut = false;
+	UNTIL(is_heard(1, 2));
+}
+
 /* Servers without a vote get entries in batches, changes of the configuration among them. */
 static void who_was_away_during_a_change_can_make_the_next(void **state)
 {
@@ -467,6 +489,7 @@ int main(void)
 		TEST(a_server_votes_that_has_not_heard_of_its_vote),
 		TEST(and_does_so_after_a_restart),
 		TEST(a_standby_forgets_a_leader_that_is_silent),
+		TEST(the_leader_knows_who_answers),
 		TEST(who_was_away_during_a_change_can_make_the_next),
 	};
 
