@@ -35,6 +35,7 @@ class Cluster:
         self.net = Net(count)
         self.database = Postgres(self.net).start() if store == "postgresql" else None
         self.store = store
+        self.drained = []   # nodes that are to resume when nothing is in their way
         self.actors = shutil.copytree(f"{ROOT}/tests/cluster/actors", f"{self.home}/actors")
         settings = {"store.engine": "postgresql", "store.url": self.database.url} if self.database else {}
         self.nodes = [Node(self.net, str(i + 1), self.home, settings, self.actors) for i in range(count)]
@@ -157,7 +158,7 @@ def clock_rate(cluster, node, rng):
 def drain(cluster, node, rng):
     node.ctl("drain", timeout=60)
     yield rng.uniform(0.1, 1)
-    node.ctl("resume", timeout=60)
+    cluster.drained.append(node)   # where another fault leaves no quorum it cannot resume yet
 
 
 FAULTS = [kill_node, freeze_node, isolate, cut_one_way, cut_pair, freeze_supervisor, clock_rate, drain,
@@ -184,6 +185,9 @@ def play(cluster, load, faults, rng, pauses):
             look()
             time.sleep(0.02)
         next(course, None)
+    while cluster.drained:
+        node = cluster.drained.pop()
+        wait_for("it resumes", lambda n=node: n.ctl("resume", timeout=60)[0] == 0)
     cluster.wait_whole()
     look()
     pauses.setdefault(faults[0].__name__ if len(faults) == 1 else "two at once", []).append(worst)
