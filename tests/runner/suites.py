@@ -109,7 +109,7 @@ def store():
 
 def bench():
     return [test for test in _scripts("bench", "tests/bench", alone=True, timeout=300)
-            if test.name.startswith("smoke")]
+            if test.name.startswith(("smoke", "guard"))]
 
 
 def demo():
