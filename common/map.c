@@ -11,7 +11,7 @@
 
 /* key NULL: empty, or a grave where value is GRAVE. */
 struct map_slot {
-	char *key;
+	const char *key;
 	size_t len;
 	uint64_t hash;
 	void *value;
@@ -20,12 +20,18 @@ struct map_slot {
 static char grave;
 #define GRAVE ((void *)&grave)
 
+static void free_key(const struct map *m, struct map_slot *s)
+{
+	if (!m->borrows)
+		free((char *)s->key);
+}
+
 void map_fini(struct map *m)
 {
 	for (size_t i = 0; i < m->capacity; i++)
-		free(m->slots[i].key);
+		free_key(m, &m->slots[i]);
 	free(m->slots);
-	*m = (struct map){ 0 };
+	*m = (struct map){ .borrows = m->borrows };
 }
 
 /* The slot of a key, or NULL. */
@@ -93,7 +99,7 @@ void *map_put(struct map *m, struct bytes key, void *value)
 	s = find_free(m->slots, m->capacity, hash);
 	m->used += s->value == NULL;
 	m->count++;
-	*s = (struct map_slot){ memory_copy(key.data, key.len), key.len, hash, value };
+	*s = (struct map_slot){ m->borrows ? key.data : memory_copy(key.data, key.len), key.len, hash, value };
 	return NULL;
 }
 
@@ -105,7 +111,7 @@ void *map_remove(struct map *m, struct bytes key)
 	if (s == NULL)
 		return NULL;
 	value = s->value;
-	free(s->key);
+	free_key(m, s);
 	*s = (struct map_slot){ .value = GRAVE };
 	m->count--;
 	return value;

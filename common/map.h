@@ -1,4 +1,4 @@
-/* A hash table from bytes to pointers; keys are copied, values are the caller's. */
+/* A hash table from bytes to pointers; values are the caller's, keys are copied unless it lends them. */
 #ifndef COMMON_MAP_H
 #define COMMON_MAP_H
 
@@ -14,6 +14,7 @@ struct map {
 	size_t capacity;
 	size_t count;
 	size_t used; /* count and the graves that removal leaves */
+	bool borrows; /* set before the first use: keys are the caller's, who keeps them while they are in */
 };
 
 /* Frees keys and table, not the values. */

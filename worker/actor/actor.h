@@ -43,42 +43,43 @@ struct faults {
 
 TAILQ_HEAD(actor_list, actor);
 
+/* What every message touches stands last, beside the address: few lines of the cache. */
 struct actor {
-	TAILQ_ENTRY(actor) recent; /* resident ones, least recently used first */
-	TAILQ_ENTRY(actor) ready;  /* those with mail to take, in `queue` */
 	TAILQ_ENTRY(actor) loading;
 	TAILQ_ENTRY(actor) unsaved_next;
 	TAILQ_ENTRY(actor) leaving_next;
+	struct alarm *first_alarm;
+	unsigned alarms, subscriptions; /* what keeps it from idle passivation */
+	int64_t written_by; /* Class.version of what wrote or last migrated its properties */
+	struct faults *faults;
+	uint64_t load_epoch; /* of its shard, when its record was asked for */
+	uint32_t activation; /* counts; tells a later life in memory from this one */
+	TAILQ_ENTRY(actor) recent; /* resident ones, least recently used first */
+	struct turn_list turns;
+	size_t bytes;       /* of its property values, against the quota */
+	uint64_t gateways;  /* bit i: gateway i watches */
+	struct batch *batch; /* the last commit under way that holds it; NULL: settled */
+	struct step *step;  /* what that turn has changed so far; NULL: nothing */
+	struct version version;
+	uint64_t used_at;   /* milliseconds, monotonic; a little early (shelf_touch()) */
+	struct slot *slots;
+	struct class *class; /* NULL while passive */
+	TAILQ_ENTRY(actor) ready;  /* those with mail to take, in `queue` */
 	struct actor_list *queue;  /* the worker's ready, ready_bulk or slow; where is_ready */
+	struct message_list mailbox;
+	struct turn_private *running; /* the turn that runs or was preempted: its step is open */
+	unsigned mail;
+	unsigned prompt;    /* of these, how many go before other actors' bulk */
+	unsigned turn_count;
 	enum actor_state state;
+	uint32_t shard;
 	bool is_ready, is_resident, is_leaving;
 	bool is_slow;       /* its last turn did not end soon: others' messages go first */
 	bool created;       /* create() has run in this life */
 	bool stored;        /* the store has, or is being given, a record */
 	bool unsaved;       /* ASYNC: changes that no batch holds yet */
 	bool condemned;     /* destroy() was called in the turn under way */
-	struct class *class; /* NULL while passive */
-	struct slot *slots;
-	struct version version;
-	size_t bytes;       /* of its property values, against the quota */
-	struct message_list mailbox;
-	unsigned mail;
-	unsigned prompt;    /* of these, how many go before other actors' bulk */
-	struct turn_list turns;
-	unsigned turn_count;
-	struct turn_private *running; /* the turn that runs or was preempted: its step is open */
-	struct step *step;  /* what that turn has changed so far; NULL: nothing */
-	struct batch *batch; /* the last commit under way that holds it; NULL: settled */
-	uint64_t gateways;  /* bit i: gateway i watches */
 	bool watched_here;  /* actors of this worker, or actors that reach it so, watch */
-	unsigned alarms, subscriptions; /* what keeps it from idle passivation */
-	struct alarm *first_alarm;
-	int64_t written_by; /* Class.version of what wrote or last migrated its properties */
-	uint32_t activation; /* counts; tells a later life in memory from this one */
-	uint64_t used_at;   /* milliseconds, monotonic */
-	struct faults *faults;
-	uint32_t shard;
-	uint64_t load_epoch; /* of its shard, when its record was asked for */
 	uint16_t address_length;
 	char address[];
 };

@@ -8,6 +8,9 @@
 
 /* How many of the least recently used are looked at for one that may go. */
 #define SHELF_CANDIDATES 64
+/* How exactly it is known when one was used: to this part of [actors] idle, and to a second. */
+#define SHELF_EXACT_PART 16
+#define SHELF_EXACT_MS 1000
 
 void shelf_add(struct worker *w, struct actor *a)
 {
@@ -26,9 +29,15 @@ void shelf_remove(struct worker *w, struct actor *a)
 	w->resident--;
 }
 
+/* Who was moved to the end a moment ago stays where it is: to move it takes its neighbours'
+ * memory, which is seldom in the cache. */
 void shelf_touch(struct worker *w, struct actor *a)
 {
-	a->used_at = w->now_ns / 1000000;
+	uint64_t now = w->now_ns / 1000000, exact = w->config->actors.idle / SHELF_EXACT_PART;
+
+	if (a->used_at + (exact < SHELF_EXACT_MS ? exact : SHELF_EXACT_MS) > now)
+		return;
+	a->used_at = now;
 	TAILQ_REMOVE(&w->recent, a, recent);
 	TAILQ_INSERT_TAIL(&w->recent, a, recent);
 }

@@ -45,6 +45,7 @@ static void on_housekeeping(struct timer *timer)
 
 void worker_init(struct worker *w)
 {
+	w->actors.borrows = true;
 	TAILQ_INIT(&w->recent);
 	TAILQ_INIT(&w->ready);
 	TAILQ_INIT(&w->ready_bulk);
