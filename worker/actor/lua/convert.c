@@ -113,6 +113,16 @@ void convert_push_value(lua_State *L, const struct value *v)
 	}
 }
 
+bool convert_push_plain(lua_State *L, struct bytes msgpack)
+{
+	enum mp_type type = msgpack.len ? mp_typeof(*msgpack.data) : MP_NIL;
+
+	if (type == MP_STR || type == MP_ARRAY || type == MP_MAP)
+		return false;
+	convert_push(L, msgpack);
+	return true;
+}
+
 /* --- from Lua --- */
 
 /* Where in the value we are: a name, or a place in a list. */
@@ -339,6 +349,14 @@ void convert_write(lua_State *L, int index, struct buffer *out)
 
 	writer_init(&w, L, out);
 	write_value(&w, lua_absindex(L, index));
+}
+
+bool convert_is_plain(lua_State *L, int index)
+{
+	int type = lua_type(L, index);
+
+	return type == LUA_TNIL || type == LUA_TBOOLEAN || (type == LUA_TNUMBER && lua_isinteger(L, index)) ||
+	       (type == LUA_TNUMBER && isfinite(lua_tonumber(L, index)));
 }
 
 void convert_write_list(lua_State *L, int first, struct buffer *out)

@@ -22,6 +22,13 @@ void convert_open(lua_State *L);
 void convert_push(lua_State *L, struct bytes msgpack);
 void convert_push_value(lua_State *L, const struct value *v);
 
+/* The same for null, a truth value or a number, which raises no error where the stack has room;
+ * false: it is none of these, and nothing is pushed. */
+bool convert_push_plain(lua_State *L, struct bytes msgpack);
+
+/* Whether the value at index is such a one, so that writing it raises no error. */
+bool convert_is_plain(lua_State *L, int index);
+
 /* Appends the value at index as msgpack; nil is null; keys are sorted, so that equal
  * tables are written alike. Raises a Lua error that names the place where something
  * cannot be said in JSON: out is then undone by the caller. */

@@ -201,6 +201,8 @@ static void read_member(lua_State *L, struct class *c, const char *name)
 		wrong(L, c, "'%s' is a property and a method", name);
 	if (flag)
 		*flag = true;
+	else
+		lua_class_add_method(L, host, name);
 	keep(L, flag ? host->entries : host->members, name);
 }
 

@@ -2,6 +2,7 @@
 #include "worker/actor/lua/lua_class.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/memory.h"
@@ -153,12 +154,33 @@ void lua_class_release_sources(struct lua_sources *s)
 	free(s);
 }
 
+void lua_class_add_method(lua_State *L, struct lua_class *c, const char *name)
+{
+	struct lua_method m = { memory_text(name), strlen(name), LUA_NOREF };
+
+	c->methods = memory_grow(c->methods, c->method_count + 1, sizeof(m));
+	c->methods[c->method_count++] = m; /* freed from here, should the next line raise an error */
+	lua_pushvalue(L, -1);
+	c->methods[c->method_count - 1].reference = luaL_ref(L, LUA_REGISTRYINDEX);
+}
+
+const struct lua_method *lua_class_method(const struct lua_class *c, struct bytes name)
+{
+	for (const struct lua_method *m = c->methods; m < c->methods + c->method_count; m++)
+		if (m->length == name.len && memcmp(m->name, name.data, name.len) == 0)
+			return m;
+	return NULL;
+}
+
 void lua_class_free(struct lua_class *c)
 {
 	if (c == NULL)
 		return;
 	LIST_REMOVE(c, next);
 	lua_close(c->state);
+	for (size_t i = 0; i < c->method_count; i++)
+		free(c->methods[i].name);
+	free(c->methods);
 	lua_class_release_sources(c->sources);
 	free(c);
 }

@@ -34,6 +34,13 @@ struct lua_heap {
 	size_t run_net;  /* net bytes of the run's earlier slices */
 };
 
+/* A method under its name, beside the table of members that Lua code looks into. */
+struct lua_method {
+	char *name;
+	size_t length;
+	int reference; /* in the registry */
+};
+
 /* Hangs at class->host. */
 struct lua_class {
 	LIST_ENTRY(lua_class) next;
@@ -44,6 +51,8 @@ struct lua_class {
 	int members;  /* registry: name -> property index or method */
 	int entries;  /* registry: create, activate, migrate */
 	int checks;   /* registry: property name -> check function */
+	struct lua_method *methods;
+	size_t method_count;
 	lua_State *pool[LUA_CLASS_POOL];
 	int pool_refs[LUA_CLASS_POOL];
 	size_t pooled;
@@ -87,6 +96,11 @@ struct lua_class *lua_class_of(lua_State *L);
 struct lua_class *lua_class_new(struct lua_sources *sources);
 /* Accepts NULL. */
 void lua_class_free(struct lua_class *c);
+
+/* The function on top of the stack is that method; it stays there. */
+void lua_class_add_method(lua_State *L, struct lua_class *c, const char *name);
+/* NULL where there is none. */
+const struct lua_method *lua_class_method(const struct lua_class *c, struct bytes name);
 
 /* Gives up one reference. */
 void lua_class_release_sources(struct lua_sources *sources);

@@ -11,6 +11,7 @@
 #include "worker/actor/lua/preempt.h"
 
 #define REPORT_MAX 4000 /* bytes of a traceback */
+#define PLAIN_MOST 8    /* arguments */
 
 /* What the last outcome's slices point to. */
 static struct buffer result, details, report;
@@ -32,14 +33,7 @@ static struct lua_class *class_of(const struct class *class)
 
 bool lua_run_has_method(const struct class *class, struct bytes name)
 {
-	lua_State *L = class_of(class)->state;
-	bool found;
-
-	lua_rawgeti(L, LUA_REGISTRYINDEX, class_of(class)->members);
-	lua_pushlstring(L, name.data, name.len);
-	found = lua_rawget(L, -2) == LUA_TFUNCTION;
-	lua_pop(L, 2);
-	return found;
+	return lua_class_method(class_of(class), name) != NULL;
 }
 
 /* --- threads --- */
@@ -244,11 +238,29 @@ static enum host_status on_error(struct lua_run *run, int status, struct host_ou
 	return outcome;
 }
 
+/* What cannot fail needs no protection, which costs more than the rest. */
+static bool encode_plainly(const struct lua_run *run, int results)
+{
+	if (run->entry == HOST_CHECK || (results > 0 && !convert_is_plain(run->thread, -results)))
+		return false;
+	buffer_clear(&result);
+	if (results > 0)
+		convert_write(run->thread, -results, &result);
+	else
+		msgpack_write_nil(&result);
+	return true;
+}
+
 static enum host_status on_done(struct lua_run *run, int results, struct host_outcome *ret)
 {
 	lua_State *L = run->class->state;
 	enum host_status outcome = HOST_DONE;
 
+	if (encode_plainly(run, results)) {
+		*ret = (struct host_outcome){ .result = buffer_bytes(&result) };
+		end(run);
+		return HOST_DONE;
+	}
 	lua_pushcfunction(L, encode_result);
 	lua_pushlightuserdata(L, run);
 	if (results > 0) {
@@ -327,6 +339,29 @@ static int push_call(lua_State *L)
 	return 0;
 }
 
+/* A method with arguments that are no Lua objects: nothing is allocated, nothing can fail, so
+ * it needs no protection. */
+static bool push_plainly(struct pushing *p)
+{
+	lua_State *thread = p->run->thread;
+	const struct lua_method *method = lua_class_method(p->run->class, p->name);
+	struct msgpack_reader r = msgpack_read(p->arguments);
+	uint32_t n = p->arguments.len ? msgpack_read_array(&r) : 0;
+
+	if (p->run->entry != HOST_METHOD || method == NULL || n > PLAIN_MOST || !lua_checkstack(thread, PLAIN_MOST + 8))
+		return false;
+	lua_rawgeti(thread, LUA_REGISTRYINDEX, method->reference);
+	lua_pushlightuserdata(thread, p->run->handle);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!convert_push_plain(thread, msgpack_read_value(&r))) {
+			lua_settop(thread, 0);
+			return false;
+		}
+	}
+	p->count = (int)n + 1;
+	return true;
+}
+
 enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct bytes name,
                                struct bytes arguments, struct host_outcome *ret)
 {
@@ -342,7 +377,7 @@ enum host_status lua_run_start(struct turn *turn, enum host_entry entry, struct 
 	run->handle = (void *)(next_handle += 16);
 	turn->host_state = run;
 	take_thread(run);
-	if (lua_class_protect(run->class->state, push_call, &p) != LUA_OK) {
+	if (!push_plainly(&p) && lua_class_protect(run->class->state, push_call, &p) != LUA_OK) {
 		enum host_status outcome = fail_with_error(run->class->state, ret);
 
 		end(run);

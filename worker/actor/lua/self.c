@@ -18,9 +18,11 @@ struct lua_run *self_run(lua_State *L, const char *what)
 
 static struct lua_run *owner(lua_State *L)
 {
-	if (lua_touserdata(L, 1) == CONVERT_NULL)
+	const void *self = lua_touserdata(L, 1);
+
+	if (self == CONVERT_NULL)
 		luaL_error(L, "attempt to index a null value");
-	if (lua_run_now == NULL || lua_touserdata(L, 1) != lua_run_now->handle)
+	if (lua_run_now == NULL || self != lua_run_now->handle)
 		luaL_error(L, "a self of another turn: an actor reaches its own properties only, in its own turns");
 	return lua_run_now;
 }
@@ -103,16 +105,14 @@ static int on_index(lua_State *L)
 {
 	struct lua_run *run = owner(L);
 	const char *key;
+	int type;
 
-	lua_settop(L, 2);
 	lua_pushvalue(L, 2);
-	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNIL) {
-		/* Properties are the integers among the members. */
-		if (!lua_isinteger(L, 3))
-			return 1;
+	type = lua_rawget(L, lua_upvalueindex(1));
+	if (type == LUA_TNUMBER) /* properties are the numbers among the members */
 		convert_push_value(L, turn_property(run->turn, (unsigned)lua_tointeger(L, 3)));
+	if (type != LUA_TNIL)
 		return 1;
-	}
 	key = lua_tostring(L, 2);
 	if (key && strcmp(key, "address") == 0) {
 		struct bytes address = turn_address(run->turn);
@@ -134,10 +134,10 @@ static int assign(lua_State *L, struct lua_run *run, unsigned index)
 	struct value v = { 0 };
 	int r;
 
-	if (lua_isboolean(L, 3)) {
-		v.type = lua_toboolean(L, 3) ? VALUE_TRUE : VALUE_FALSE;
-	} else if (lua_isinteger(L, 3)) {
+	if (lua_isinteger(L, 3)) {
 		v = (struct value){ .type = VALUE_INT, .i = lua_tointeger(L, 3) };
+	} else if (lua_isboolean(L, 3)) {
+		v.type = lua_toboolean(L, 3) ? VALUE_TRUE : VALUE_FALSE;
 	} else {
 		buffer_clear(&packed);
 		convert_write(L, 3, &packed);
@@ -152,17 +152,19 @@ static int on_newindex(lua_State *L)
 {
 	struct lua_run *run = owner(L);
 	const char *name;
-	int r;
+	int r = 0;
 
-	lua_settop(L, 3);
 	lua_pushvalue(L, 2);
-	lua_rawget(L, lua_upvalueindex(1));
-	if (!lua_isinteger(L, 4))
+	if (lua_rawget(L, lua_upvalueindex(1)) != LUA_TNUMBER)
 		return unknown(L, run->turn->class, false);
+	if (!lua_isnil(L, 3)) {
+		r = assign(L, run, (unsigned)lua_tointeger(L, 4));
+		if (r == 0)
+			return 0;
+	}
 	name = lua_tostring(L, 2);
 	if (lua_isnil(L, 3))
 		return luaL_error(L, "property '%s' cannot be nil; stage.null says that there is no value", name);
-	r = assign(L, run, (unsigned)lua_tointeger(L, 4));
 	if (r == -EDOM && run->turn->class->properties[lua_tointeger(L, 4)].number == CLASS_INTEGER)
 		return luaL_error(L, "property '%s' takes whole numbers as its default does", name);
 	if (r == -EDOM)
@@ -171,9 +173,7 @@ static int on_newindex(lua_State *L)
 		return luaL_error(L, "property '%s': the actor's properties would take more than [actors] stored", name);
 	if (r == -ENOMEM)
 		return luaL_error(L, "property '%s' cannot be assigned: the worker has no memory left ([workers] memory)", name);
-	if (r < 0)
-		return luaL_error(L, "property '%s' cannot be assigned: %s", name, strerror(-r));
-	return 0;
+	return luaL_error(L, "property '%s' cannot be assigned: %s", name, strerror(-r));
 }
 
 static int on_tostring(lua_State *L)
