@@ -1,6 +1,8 @@
 /* Frames to bytes and back, in place (proto/ipc.h). */
 #include "proto/ipc.h"
 
+#include <msgpuck.h>
+
 #include "proto/msgpack.h"
 
 /* A payload slot: nil reads as empty. */
@@ -46,6 +48,10 @@ static struct msgpack_reader open_body(struct bytes body, enum ipc_type type, ui
 {
 	struct msgpack_reader r = msgpack_read(body);
 
+	if (body.len > fields && (unsigned char)body.data[0] == (0x90 | fields) && body.data[1] == (char)type) {
+		r.at += 2;
+		return r;
+	}
 	if (msgpack_read_array(&r) != fields || msgpack_read_uint(&r) != type)
 		r.bad = true;
 	return r;
@@ -110,12 +116,46 @@ static struct version unpack(struct packed_version v)
 /* false: the bin is not of that size. */
 static bool read_head(struct msgpack_reader *r, void *ret, size_t size)
 {
-	struct bytes s = msgpack_read_str(r);
+	struct bytes s = { r->at + 2, size };
 
+	if (!r->bad && (size_t)(r->end - r->at) >= 2 + size && r->at[0] == '\xc4' && (unsigned char)r->at[1] == size)
+		r->at += 2 + size;
+	else
+		s = msgpack_read_str(r);
 	if (s.len != size)
 		return false;
 	memcpy(ret, s.data, size);
 	return true;
+}
+
+/* Requests and replies are most of all: they are written into room made for the whole of one. */
+#define HEAD_MOST 18 /* array, type, the heads of the bin and two strs, nil for each empty payload */
+
+static char *put_head(char *at, enum ipc_type type, uint32_t fields, const void *head, size_t size)
+{
+	*at++ = (char)(0x90 | fields);
+	*at++ = (char)type;
+	*at++ = (char)0xc4;
+	*at++ = (char)size;
+	memcpy(at, head, size);
+	return at + size;
+}
+
+static char *put_str(char *at, struct bytes s)
+{
+	if (s.len >= 32)
+		return mp_encode_str(at, s.data, (uint32_t)s.len);
+	*at++ = (char)(0xa0 | s.len);
+	if (s.len > 0)
+		memcpy(at, s.data, s.len);
+	return at + s.len;
+}
+
+static char *put_raw(char *at, struct bytes value)
+{
+	if (value.len == 0)
+		value = BYTES_LITERAL("\xc0");
+	return (char *)memcpy(at, value.data, value.len) + value.len;
 }
 
 void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
@@ -127,13 +167,17 @@ void ipc_encode_request(struct buffer *out, const struct ipc_request *m)
 		.deadline = m->deadline, .if_version = pack(m->if_version), .base = pack(m->base),
 	};
 
-	begin(out, IPC_REQUEST, 7);
-	msgpack_write_bin(out, (struct bytes){ (const char *)&head, sizeof(head) });
-	msgpack_write_str(out, m->address);
-	msgpack_write_str(out, m->caller);
-	msgpack_write_raw(out, m->chain);
-	msgpack_write_raw(out, m->members);
-	msgpack_write_raw(out, m->payload);
+	char *at = buffer_reserve(out, HEAD_MOST + sizeof(head) + m->address.len + m->caller.len + m->chain.len +
+	                               m->members.len + m->payload.len);
+	const char *first = at;
+
+	at = put_head(at, IPC_REQUEST, 7, &head, sizeof(head));
+	at = put_str(at, m->address);
+	at = put_str(at, m->caller);
+	at = put_raw(at, m->chain);
+	at = put_raw(at, m->members);
+	at = put_raw(at, m->payload);
+	buffer_commit(out, (size_t)(at - first));
 }
 
 bool ipc_decode_request(struct bytes body, struct ipc_request *ret)
@@ -168,9 +212,12 @@ void ipc_encode_reply(struct buffer *out, const struct ipc_reply *m)
 		.flags = (uint8_t)((m->versioned ? FLAG_VERSIONED : 0) | (m->resumed ? FLAG_RESUMED : 0)),
 	};
 
-	begin(out, IPC_REPLY, 3);
-	msgpack_write_bin(out, (struct bytes){ (const char *)&head, sizeof(head) });
-	msgpack_write_raw(out, m->payload);
+	char *at = buffer_reserve(out, HEAD_MOST + sizeof(head) + m->payload.len);
+	const char *first = at;
+
+	at = put_head(at, IPC_REPLY, 3, &head, sizeof(head));
+	at = put_raw(at, m->payload);
+	buffer_commit(out, (size_t)(at - first));
 }
 
 bool ipc_decode_reply(struct bytes body, struct ipc_reply *ret)
@@ -190,23 +237,6 @@ bool ipc_decode_reply(struct bytes body, struct ipc_reply *ret)
 	if (!whole(&r))
 		return false;
 	*ret = m;
-	return true;
-}
-
-void ipc_encode_cancel(struct buffer *out, uint32_t rid)
-{
-	begin(out, IPC_CANCEL, 2);
-	msgpack_write_uint(out, rid);
-}
-
-bool ipc_decode_cancel(struct bytes body, uint32_t *ret_rid)
-{
-	struct msgpack_reader r = open_body(body, IPC_CANCEL, 2);
-	uint32_t rid = read_u32(&r);
-
-	if (!whole(&r))
-		return false;
-	*ret_rid = rid;
 	return true;
 }
 
@@ -400,6 +430,21 @@ static bool decode_number(struct bytes body, enum ipc_type type, uint64_t *ret)
 	if (!whole(&r))
 		return false;
 	*ret = number;
+	return true;
+}
+
+void ipc_encode_cancel(struct buffer *out, uint32_t rid)
+{
+	encode_number(out, IPC_CANCEL, rid);
+}
+
+bool ipc_decode_cancel(struct bytes body, uint32_t *ret_rid)
+{
+	uint64_t rid;
+
+	if (!decode_number(body, IPC_CANCEL, &rid) || rid > UINT32_MAX)
+		return false;
+	*ret_rid = (uint32_t)rid;
 	return true;
 }
 

@@ -189,29 +189,58 @@ static bool skip_value(struct msgpack_reader *r)
 	}
 }
 
+/* Bytes of what says with its first byte how long it is and has no elements; 0: anything else. */
+static size_t fixed_size(unsigned char first)
+{
+	static const unsigned char sizes[0x20] = {
+		[0x00] = 1, [0x02] = 1, [0x03] = 1, [0x0b] = 9,              /* nil, false, true, a real */
+		[0x0c] = 2, [0x0d] = 3, [0x0e] = 5, [0x0f] = 9,              /* uint */
+		[0x10] = 2, [0x11] = 3, [0x12] = 5, [0x13] = 9,              /* int */
+	};
+
+	if (first < 0x80 || first >= 0xe0)
+		return 1;
+	if (first >= 0xc0)
+		return sizes[first - 0xc0];
+	return first >= 0xa0 ? 1 + (first & 31u) : 0;
+}
+
+/* Steps over a short array or map of such, which is what most requests hold. False: it is
+ * something else, and r stands where it stood. */
+static bool skip_few(struct msgpack_reader *r)
+{
+	unsigned char first = (unsigned char)*r->at;
+	unsigned n = first < 0x90 ? 2 * (first & 15u) : first < 0xa0 ? first & 15u : 0;
+	const char *at = r->at + 1;
+
+	for (size_t size; n > 0; n--, at += size) {
+		size = at < r->end ? fixed_size((unsigned char)*at) : 0;
+		if (size == 0 || size > (size_t)(r->end - at))
+			return false;
+	}
+	r->at = at;
+	return true;
+}
+
 struct bytes msgpack_read_value(struct msgpack_reader *r)
 {
 	const char *begin = r->at;
+	size_t size;
 
 	if (!some(r))
 		return none;
-	if ((unsigned char)*begin < 0x80) { /* a small number, as most are */
-		r->at++;
-		return (struct bytes){ begin, 1 };
+	size = fixed_size((unsigned char)*begin);
+	if (size > 0 && size <= (size_t)(r->end - begin)) {
+		r->at += size;
+		return (struct bytes){ begin, size };
 	}
+	if ((*begin & 0xe0) == 0x80 && skip_few(r))
+		return (struct bytes){ begin, (size_t)(r->at - begin) };
 	if (!skip_value(r)) {
 		r->bad = true;
 		return none;
 	}
 	return (struct bytes){ begin, (size_t)(r->at - begin) };
-}
-
-bool msgpack_read_nil(struct msgpack_reader *r)
-{
-	if (!some(r) || mp_typeof(*r->at) != MP_NIL)
-		return false;
-	mp_decode_nil(&r->at);
-	return true;
 }
 
 /* --- writing --- */

@@ -13,6 +13,8 @@
 #include "worker/actor/wake.h"
 #include "worker/actor/worker.h"
 
+#define KEEP (64u << 10) /* bytes of an emptied buffer */
+
 static void done(struct worker *w, struct actor *a, struct message *m)
 {
 	mailbox_done(w, m);
@@ -79,10 +81,10 @@ static void write_map(const struct actor *a, const uint32_t *indices, uint32_t c
 
 static void run_get(struct worker *w, struct actor *a, struct message *m)
 {
+	static struct buffer payload; /* kept from one to the next, unless it grows large */
 	uint32_t indices[CLASS_PROPERTIES_MAX], count;
 	struct msgpack_reader r = msgpack_read(m->request.members);
 	struct bytes unknown;
-	struct buffer payload = { 0 };
 
 	if (!select_members(a, m->request.members, NULL, indices, &count, &unknown)) {
 		refuse(w, a, m, ERROR_NO_MEMBER, "member", unknown);
@@ -94,7 +96,9 @@ static void run_get(struct worker *w, struct actor *a, struct message *m)
 		write_map(a, indices, count, &payload);
 	outbox_reply(w, a, m, &(struct ipc_reply){
 		.versioned = true, .version = a->version, .payload = buffer_bytes(&payload) });
-	buffer_fini(&payload);
+	buffer_clear(&payload);
+	if (payload.capacity > KEEP)
+		buffer_fini(&payload);
 	done(w, a, m);
 }
 
