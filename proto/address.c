@@ -77,22 +77,17 @@ bool version_parse(struct bytes text, struct version *ret)
 char *version_write(struct version v, char *at)
 {
 	static const char digits[] = "0123456789abcdef";
-	char decimal[20], *end = decimal + sizeof(decimal), *first = end;
-	unsigned shift = 28;
+	unsigned hex_digits = v.epoch ? (35u - (unsigned)__builtin_clz(v.epoch)) / 4 : 1, decimal_digits = 1;
 
-	while (shift > 0 && v.epoch >> shift == 0)
-		shift -= 4;
-	for (;; shift -= 4) {
-		*at++ = digits[v.epoch >> shift & 15];
-		if (shift == 0)
-			break;
-	}
+	for (unsigned i = hex_digits; i > 0; v.epoch >>= 4)
+		at[--i] = digits[v.epoch & 15];
+	at += hex_digits;
 	*at++ = ':';
-	do
-		*--first = digits[v.number % 10];
-	while (v.number /= 10);
-	memcpy(at, first, (size_t)(end - first));
-	return at + (end - first);
+	for (uint64_t n = v.number; n >= 10; n /= 10)
+		decimal_digits++;
+	for (unsigned i = decimal_digits; i > 0; v.number /= 10)
+		at[--i] = digits[v.number % 10];
+	return at + decimal_digits;
 }
 
 void version_format(struct version v, struct buffer *out)

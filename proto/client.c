@@ -5,6 +5,7 @@
 
 #include "proto/characters.h"
 #include "proto/client_hint.h"
+#include "proto/client_plain.h"
 
 /* A line on its way: words are cut off its front. */
 struct line {
@@ -281,31 +282,6 @@ static enum error_code parse_json(struct line *l, const struct client_verb_row *
 
 /* --- the line --- */
 
-/* Whether one of eight bytes is below 0x20 or is 0x7f (and what stands in the others
- * does not matter: a borrow comes from such a byte only). */
-static bool eight_have_control(const char *at)
-{
-	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
-	uint64_t x, del;
-
-	memcpy(&x, at, 8);
-	del = x ^ ones * 0x7f;
-	return (((x - ones * 0x20) & ~x) | ((del - ones) & ~del)) & tops;
-}
-
-static bool has_control_character(struct bytes line)
-{
-	size_t i = 0;
-
-	for (; line.len - i >= 8; i += 8)
-		if (eight_have_control(line.data + i))
-			return true;
-	for (; i < line.len; i++)
-		if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
-			return true;
-	return false;
-}
-
 static const struct client_verb_row *find_verb(struct bytes word)
 {
 	for (size_t i = 0; i < CLIENT_VERB_COUNT; i++)
@@ -328,12 +304,15 @@ enum error_code client_parse(struct bytes line, struct client_request *ret,
 	const struct client_verb_row *verb;
 	struct bytes id = { NULL, 0 }, word;
 	enum error_code code;
-	bool control = has_control_character(l.rest);
+	bool control;
 
 	/* Not the whole struct: its list of members is large, and counted. */
 	memset(ret, 0, offsetof(struct client_request, members));
 	memset(&ret->options, 0, sizeof(*ret) - offsetof(struct client_request, options));
 	*ret_hint = NULL;
+	if (client_parse_plain(l.rest, ret))
+		return ERROR_NONE;
+	control = client_has_control_character(l.rest);
 	next_word(&l, &id);
 	if (!id_valid(id)) {
 		client_hint_id(scratch, id);

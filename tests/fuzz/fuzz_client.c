@@ -77,6 +77,30 @@ static void check_understood(const struct client_request *q, struct bytes line)
 	buffer_fini(&second);
 }
 
+/* What is read in one go is read in the same way where an option makes it unusual. */
+static void check_with_option(const struct client_request *q)
+{
+	static struct client_request with;
+	struct buffer text = { 0 }, first = { 0 }, second = { 0 };
+	struct client_request so = *q;
+	char scratch[256];
+	const char *hint;
+
+	if (q->options != 0 || q->verb > CLIENT_CALL)
+		return;
+	so.options = 1u << CLIENT_OPTION_T;
+	so.t = 7;
+	say_again(&so, &text);
+	FUZZ_CHECK(client_parse(buffer_bytes(&text), &with, scratch, &hint) == ERROR_NONE);
+	with.options = 0;
+	say_again(&with, &first);
+	say_again(q, &second);
+	FUZZ_CHECK(bytes_equal(buffer_bytes(&first), buffer_bytes(&second)));
+	buffer_fini(&text);
+	buffer_fini(&first);
+	buffer_fini(&second);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct client_request q;
@@ -88,10 +112,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	FUZZ_CHECK(fuzz_inside(q.id, line));
 	FUZZ_CHECK(code < ERROR_COUNT && error_rows[code].executed == (code ? EXECUTED_NO : EXECUTED_YES));
-	if (code == ERROR_NONE)
+	if (code == ERROR_NONE) {
 		check_understood(&q, line);
-	else if (hint)
+		check_with_option(&q);
+	} else if (hint) {
 		FUZZ_CHECK(hint[0] == '{' && json_parse(bytes_of(hint), &out, NULL) == JSON_OK);
+	}
 	client_first_line_plausible(line);
 	buffer_fini(&out);
 	return 0;

@@ -92,11 +92,15 @@ static uint64_t time_left(uint64_t deadline)
 
 static void encode(struct peer *peer, const struct pending *p)
 {
-	struct ipc_request request = p->request;
+	struct ipc_request request;
 
-	if (peer->kind == PEER_NODE)
+	if (peer->kind == PEER_NODE) {
+		request = p->request;
 		request.deadline = time_left(request.deadline);
-	ipc_encode_request(link_begin(peer->link), &request);
+		ipc_encode_request(link_begin(peer->link), &request);
+	} else {
+		ipc_encode_request(link_begin(peer->link), &p->request);
+	}
 	link_end(peer->link);
 }
 
