@@ -73,13 +73,36 @@ static bool next_unwatch(struct connection *c, struct operation *op)
 	return false;
 }
 
+static struct operation *free_slot(struct connection *c)
+{
+	return &c->operations[c->idle[c->sent % c->settings->depth]];
+}
+
+static void ask(struct connection *c, struct operation *op, uint64_t now)
+{
+	c->sent++;
+	c->in_flight++;
+	op->in_flight = true;
+	op->sent = now;
+	c->settings->protocol->request(c->settings, op, &c->out);
+}
+
+int connection_watch(struct connection *c)
+{
+	struct operation *op = free_slot(c);
+
+	op->verb = VERB_WATCH;
+	op->key = 0;
+	ask(c, op, clock_now_ns());
+	return connection_flush(c);
+}
+
 int connection_send(struct connection *c, bool fill)
 {
-	const struct settings *s = c->settings;
 	uint64_t now = clock_now_ns();
 
 	while (c->sent != c->settled) {
-		struct operation *op = &c->operations[c->idle[c->sent % s->depth]];
+		struct operation *op = free_slot(c);
 
 		if (fill) {
 			if (!workload_fill(&c->workload, op))
@@ -87,11 +110,7 @@ int connection_send(struct connection *c, bool fill)
 		} else if (!next_unwatch(c, op)) {
 			workload_next(&c->workload, op);
 		}
-		c->sent++;
-		c->in_flight++;
-		op->in_flight = true;
-		op->sent = now;
-		s->protocol->request(s, op, &c->out);
+		ask(c, op, now);
 	}
 	return connection_flush(c);
 }

@@ -40,6 +40,9 @@ void connection_fini(struct connection *c);
 int connection_send(struct connection *c, bool fill);
 int connection_flush(struct connection *c);
 
+/* Asks to watch the first key, once, and writes what the socket takes. */
+int connection_watch(struct connection *c);
+
 /* Reads once and settles the answers read, scratch being room for the bytes. 0, or
  * -errno: -ECONNRESET where the server has closed, -EPROTO where it makes no sense. */
 int connection_receive(struct connection *c, bool fill, struct buffer *scratch);

@@ -17,7 +17,7 @@
 #define SECOND UINT64_C(1000000000)
 #define EVENTS 256
 
-enum load_phase { LOAD_GREETING, LOAD_FILL, LOAD_WARM_UP, LOAD_MEASURE, LOAD_DRAIN, LOAD_DONE };
+enum load_phase { LOAD_GREETING, LOAD_FILL, LOAD_WATCH, LOAD_WARM_UP, LOAD_MEASURE, LOAD_DRAIN, LOAD_DONE };
 
 struct load {
 	const struct settings *settings;
@@ -63,6 +63,17 @@ static int epoll_set(struct load *l, struct connection *c, int operation, bool w
 	return epoll_ctl(l->epoll, operation, c->fd, &e) < 0 ? -errno : 0;
 }
 
+/* Those that ask, and behind them those that only watch. */
+static uint64_t total(const struct settings *s)
+{
+	return s->connections + s->watchers;
+}
+
+static bool is_watcher(const struct load *l, const struct connection *c)
+{
+	return c >= l->connections + l->settings->connections;
+}
+
 static void raise_descriptor_limit(void)
 {
 	struct rlimit r;
@@ -86,7 +97,7 @@ static int open_all(struct load *l)
 		fprintf(stderr, "stage-bench: %s: %s\n", s->host, gai_strerror(error));
 		return -EINVAL;
 	}
-	for (error = 0; l->opened < s->connections; l->opened++) {
+	for (error = 0; l->opened < total(s); l->opened++) {
 		struct connection *c = &l->connections[l->opened];
 
 		error = connection_open(c, s, &l->result->tally, where, l->opened);
@@ -120,7 +131,7 @@ static void feed(struct load *l, struct connection *c)
 {
 	bool wanted_out = c->wants_out;
 	uint64_t before = c->in_flight;
-	bool sends = l->phase >= LOAD_FILL && l->phase < LOAD_DRAIN;
+	bool sends = l->phase >= LOAD_FILL && l->phase < LOAD_DRAIN && l->phase != LOAD_WATCH && !is_watcher(l, c);
 	int error = sends ? connection_send(c, l->phase == LOAD_FILL) : connection_flush(c);
 
 	l->in_flight += c->in_flight - before;
@@ -135,6 +146,19 @@ static void feed_all(struct load *l)
 	for (uint64_t i = 0; i < l->opened; i++)
 		if (l->connections[i].fd >= 0)
 			feed(l, &l->connections[i]);
+}
+
+static void watch_all(struct load *l)
+{
+	for (uint64_t i = l->settings->connections; i < l->opened; i++) {
+		struct connection *c = &l->connections[i];
+		uint64_t before = c->in_flight;
+		int error = c->fd >= 0 ? connection_watch(c) : 0;
+
+		l->in_flight += c->in_flight - before;
+		if (error < 0)
+			lose(l, c);
+	}
 }
 
 static void on_socket(struct load *l, struct connection *c, uint32_t events)
@@ -187,8 +211,9 @@ static bool phase_over(const struct load *l, uint64_t now)
 {
 	switch (l->phase) {
 	case LOAD_GREETING:
-		return l->ready == l->settings->connections;
+		return l->ready == total(l->settings);
 	case LOAD_FILL:
+	case LOAD_WATCH:
 		return l->in_flight == 0;
 	case LOAD_WARM_UP:
 	case LOAD_MEASURE:
@@ -213,6 +238,9 @@ static int phase_next(struct load *l, uint64_t now)
 	switch (l->phase) {
 	case LOAD_FILL:
 		feed_all(l);
+		break;
+	case LOAD_WATCH:
+		watch_all(l);
 		break;
 	case LOAD_WARM_UP:
 		l->phase_end = now + (uint64_t)(s->warm_up * (double)SECOND);
@@ -240,7 +268,7 @@ static const char *obstacle(const struct load *l, uint64_t now)
 {
 	const struct settings *s = l->settings;
 
-	if (l->phase == LOAD_GREETING && l->alive < s->connections)
+	if (l->phase == LOAD_GREETING && l->alive < total(s))
 		return "the server closed a connection before greeting it";
 	if (l->phase == LOAD_GREETING && now - l->heard > patience(l))
 		return "the server does not greet";
@@ -308,7 +336,7 @@ int load_run(const struct settings *settings, struct load_result *ret)
 	l.epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (l.epoll < 0)
 		return -errno;
-	l.connections = memory_new(settings->connections * sizeof(*l.connections));
+	l.connections = memory_new(total(settings) * sizeof(*l.connections));
 	error = open_all(&l);
 	if (error == 0)
 		error = loop(&l);

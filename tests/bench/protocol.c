@@ -6,7 +6,7 @@
 #define TEXTS 4096 /* different ones */
 
 static const struct protocol *const rows[] = { &protocol_stage, &protocol_redis,
-					       &protocol_redis_hash };
+					       &protocol_redis_hash, &protocol_redis_pubsub };
 
 const char *const verb_names[VERB_COUNT] = {
 	[VERB_GET] = "get",     [VERB_SET] = "set",         [VERB_CALL] = "call",

@@ -40,6 +40,9 @@ struct protocol {
 	uint16_t port;
 	bool greets;  /* the server speaks first */
 	bool watches; /* it has VERB_WATCH and VERB_UNWATCH */
+	bool events;  /* it has VERB_WATCH at least */
+	bool objects; /* what is said of a watched key is an object that names the property */
+	bool sets_only; /* beside that it has VERB_SET and nothing else */
 
 	/* Appends the request. */
 	void (*request)(const struct settings *s, const struct operation *op, struct buffer *out);
@@ -49,7 +52,7 @@ struct protocol {
 	ssize_t (*reply)(const struct settings *s, struct bytes unread, struct reply *ret);
 };
 
-extern const struct protocol protocol_stage, protocol_redis, protocol_redis_hash;
+extern const struct protocol protocol_stage, protocol_redis, protocol_redis_hash, protocol_redis_pubsub;
 
 /* NULL where none has this name; row i of all of them, NULL after the last. */
 const struct protocol *protocol_find(const char *name);

@@ -114,6 +114,16 @@ static ssize_t bulk_reply(const struct settings *s, struct bytes unread, size_t 
 	return (ssize_t)head + length + 2;
 }
 
+/* A key is a channel: to set it is to publish the value, to watch it is to subscribe. */
+static void request_pubsub(const struct settings *s, const struct operation *op, struct buffer *out)
+{
+	buffer_append_text(out, op->verb == VERB_WATCH ? "*2\r\n$9\r\nSUBSCRIBE\r\n"
+						       : "*3\r\n$7\r\nPUBLISH\r\n");
+	key_bulk(s, op, property(s, op), out);
+	if (op->verb == VERB_SET)
+		value_bulk(s, op, out);
+}
+
 static ssize_t reply(const struct settings *s, struct bytes unread, struct reply *ret)
 {
 	const char *end = unread.len ? memchr(unread.data, '\n', unread.len) : NULL;
@@ -156,6 +166,42 @@ static ssize_t reply(const struct settings *s, struct bytes unread, struct reply
 	return used;
 }
 
+/* Bytes of the line at `from`, its end included; 0: it is not all there. */
+static size_t line_at(struct bytes unread, size_t from)
+{
+	const char *end = from < unread.len ? memchr(unread.data + from, '\n', unread.len - from) : NULL;
+
+	return end ? (size_t)(end - unread.data) + 1 - from : 0;
+}
+
+/* Three elements, each a line or a bulk string of two: a message, or that a subscription holds. */
+static ssize_t reply_pubsub(const struct settings *s, struct bytes unread, struct reply *ret)
+{
+	static const char message[] = "*3\r\n$7\r\nmessage\r\n";
+	size_t used = line_at(unread, 0);
+
+	if (unread.len == 0 || unread.data[0] != '*')
+		return reply(s, unread, ret);
+	for (unsigned element = 0; element < 3 && used > 0; element++) {
+		unsigned lines = used < unread.len && unread.data[used] == '$' ? 2 : 1;
+
+		for (; lines > 0; lines--) {
+			size_t n = line_at(unread, used);
+
+			if (n == 0)
+				return 0;
+			used += n;
+		}
+	}
+	if (used > 0)
+		*ret = (struct reply){
+			.kind = used > sizeof(message) && memcmp(unread.data, message, sizeof(message) - 1) == 0
+					? REPLY_EVENT
+					: REPLY_OK,
+		};
+	return (ssize_t)used;
+}
+
 const struct protocol protocol_redis = {
 	.name = "redis",
 	.help = "redis-server with GET, SET, INCR",
@@ -170,4 +216,14 @@ const struct protocol protocol_redis_hash = {
 	.port = 6379,
 	.request = request_hashes,
 	.reply = reply,
+};
+
+const struct protocol protocol_redis_pubsub = {
+	.name = "redis-pubsub",
+	.help = "redis-server with PUBLISH and SUBSCRIBE, for --watchers",
+	.port = 6379,
+	.events = true,
+	.sets_only = true,
+	.request = request_pubsub,
+	.reply = reply_pubsub,
 };

@@ -183,6 +183,8 @@ const struct protocol protocol_stage = {
 	.port = 51463,
 	.greets = true,
 	.watches = true,
+	.events = true,
+	.objects = true,
 	.request = request,
 	.reply = reply,
 };

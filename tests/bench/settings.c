@@ -114,6 +114,8 @@ static const struct option_row rows[] = {
 	  "get and set texts of this size; 0: integers (0)" },
 	{ "-W", "--watches", "N", OPTION_COUNT, AT(watches), 0, 65536, NULL,
 	  "live watches that a connection keeps before it ends one for each new one (1)" },
+	{ "-x", "--watchers", "N", OPTION_COUNT, AT(watchers), 0, 1000000, NULL,
+	  "further connections, which watch the first key and hear of its changes (0)" },
 	{ "-o", "--own-keys", NULL, OPTION_FLAG, AT(own_keys), 0, 0, NULL,
 	  "every key belongs to one connection, so that each answer's value is known" },
 	{ "-F", "--no-fill", NULL, OPTION_FLAG, AT(no_fill), 0, 0, NULL,
@@ -212,6 +214,10 @@ static const char *contradiction(const struct settings *s)
 		return "--time must be more than 0";
 	if (s->mix[VERB_WATCH] > 0 && !s->protocol->watches)
 		return "this protocol has no watches";
+	if (s->watchers > 0 && !s->protocol->events)
+		return "this protocol has nothing to watch with";
+	if (s->protocol->sets_only && s->mix[VERB_SET] != 100)
+		return "this protocol has nothing but set: --mix set=100";
 	if (s->own_keys && s->keys < s->connections)
 		return "--own-keys needs at least as many keys as connections";
 	return NULL;

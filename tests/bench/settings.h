@@ -26,6 +26,7 @@ struct settings {
 	const char *property, *text_property, *method;
 	uint64_t value_size; /* bytes of a text to set and get; 0: integers */
 	uint64_t watches;    /* live ones that a connection keeps */
+	uint64_t watchers;   /* connections beside the others: each watches the first key, and asks nothing */
 	uint64_t seed;
 	bool own_keys, no_fill, json, help, version;
 	pid_t pids[SETTINGS_PIDS_MAX];

@@ -153,7 +153,7 @@ const char *workload_check(struct workload *w, const struct operation *op,
 	case VERB_CALL:
 		return check_value(w, op, reply, learn);
 	case VERB_WATCH:
-		return names_property(w->settings, reply)
+		return !w->settings->protocol->objects || names_property(w->settings, reply)
 			       ? NULL
 			       : "a snapshot without the watched property";
 	case VERB_SET:
