@@ -243,6 +243,14 @@ struct bytes msgpack_read_value(struct msgpack_reader *r)
 	return (struct bytes){ begin, (size_t)(r->at - begin) };
 }
 
+bool msgpack_read_nil(struct msgpack_reader *r)
+{
+	if (!some(r) || *r->at != '\xc0')
+		return false;
+	r->at++;
+	return true;
+}
+
 /* --- writing --- */
 
 static void wrote(struct buffer *out, const char *begin, const char *end)

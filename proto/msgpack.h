@@ -37,16 +37,6 @@ static inline unsigned char msgpack_peek(const struct msgpack_reader *r)
 	return !r->bad && r->at < r->end ? (unsigned char)*r->at : 0xc1;
 }
 
-/* True (and skipped) where the next value is nil; the reader goes bad where there is none. */
-static inline bool msgpack_read_nil(struct msgpack_reader *r)
-{
-	bool nil = msgpack_peek(r) == 0xc0;
-
-	r->bad |= r->at >= r->end;
-	r->at += nil;
-	return nil;
-}
-
 static inline uint64_t msgpack_read_uint(struct msgpack_reader *r)
 {
 	unsigned char first = msgpack_peek(r);
@@ -93,6 +83,8 @@ static inline struct bytes msgpack_read_str(struct msgpack_reader *r)
 
 int64_t msgpack_read_int(struct msgpack_reader *r);
 bool msgpack_read_bool(struct msgpack_reader *r);
+/* True (and skipped) where the next value is nil. */
+bool msgpack_read_nil(struct msgpack_reader *r);
 /* One whole value of any kind but ext, as its bytes; depth and size are checked. */
 struct bytes msgpack_read_value(struct msgpack_reader *r);
 

@@ -97,9 +97,8 @@ struct lua_class *lua_class_new(struct lua_sources *sources);
 /* Accepts NULL. */
 void lua_class_free(struct lua_class *c);
 
-/* The function on top of the stack is that method; it stays there. */
+/* The function on top of the stack is that method; it stays there. NULL: there is none. */
 void lua_class_add_method(lua_State *L, struct lua_class *c, const char *name);
-/* NULL where there is none. */
 const struct lua_method *lua_class_method(const struct lua_class *c, struct bytes name);
 
 /* Gives up one reference. */

@@ -241,13 +241,19 @@ static enum host_status on_error(struct lua_run *run, int status, struct host_ou
 /* What cannot fail needs no protection, which costs more than the rest. */
 static bool encode_plainly(const struct lua_run *run, int results)
 {
-	if (run->entry == HOST_CHECK || (results > 0 && !convert_is_plain(run->thread, -results)))
+	lua_State *thread = run->thread;
+
+	if (run->entry == HOST_CHECK)
 		return false;
 	buffer_clear(&result);
-	if (results > 0)
-		convert_write(run->thread, -results, &result);
-	else
+	if (results == 0)
 		msgpack_write_nil(&result);
+	else if (lua_isinteger(thread, -results))
+		msgpack_write_int(&result, lua_tointeger(thread, -results));
+	else if (convert_is_plain(thread, -results))
+		convert_write(thread, -results, &result);
+	else
+		return false;
 	return true;
 }
 
