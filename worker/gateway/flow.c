@@ -12,7 +12,7 @@
 
 #define PARTING_MS 1000    /* who sends on after the farewell is listened to for so long */
 #define DISCARD_AT_ONCE 16 /* reads */
-#define OUTPUT_FIRST 2048  /* bytes made room for at once */
+#define OUTPUT_FIRST 1024  /* bytes made room for at once: as much as malloc() gives and takes without searching */
 
 bool session_is_slow(const struct session *s)
 {
