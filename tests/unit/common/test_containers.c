@@ -127,6 +127,40 @@ static void timers_fire_in_order_whatever_is_set_and_cleared(void **state)
 	timers_fini(&timers);
 }
 
+static uint64_t fired_numbers[8];
+static int fired_count;
+
+static void on_fire_note(struct timer *timer)
+{
+	fired_numbers[fired_count++] = ((struct numbered *)timer)->at;
+}
+
+static void timers_of_one_moment_fire_as_they_were_set(void **state)
+{
+	static struct timers wheel;
+	static struct numbered all[4];
+	uint64_t next;
+
+	(void)state;
+	timers_run(&wheel, 123456789);
+	for (uint64_t i = 0; i < 4; i++) {
+		all[i].at = i;
+		timer_set(&wheel, &all[i].timer, 123456789 + 70000, on_fire_note);
+	}
+	for (uint64_t now = 123456789; timers_next(&wheel, &next); now = next) {
+		assert_true(next > now && next <= 123456789 + 70000);
+		timers_run(&wheel, next);
+	}
+	assert_int_equal(fired_count, 4);
+	for (uint64_t i = 0; i < 4; i++)
+		assert_int_equal(fired_numbers[i], i);
+	/* What is due already fires at the next run. */
+	timer_set(&wheel, &all[0].timer, 5, on_fire_note);
+	timers_run(&wheel, 123456789 + 70000);
+	assert_int_equal(fired_count, 5);
+	timers_fini(&wheel);
+}
+
 static void quantiles_are_three_percent_off_at_most(void **state)
 {
 	static struct histogram h;
@@ -151,6 +185,7 @@ int main(void)
 		cmocka_unit_test(a_map_keeps_what_is_put_until_it_is_removed),
 		cmocka_unit_test(a_map_may_lose_the_entry_that_is_looked_at),
 		cmocka_unit_test(timers_fire_in_order_whatever_is_set_and_cleared),
+		cmocka_unit_test(timers_of_one_moment_fire_as_they_were_set),
 		cmocka_unit_test(quantiles_are_three_percent_off_at_most),
 	};
 
