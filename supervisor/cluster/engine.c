@@ -345,8 +345,13 @@ static void on_changed(struct raft_change *request, int status)
 
 static void begun(struct call *c, int result)
 {
-	if (result != 0)
-		finish(c, status_of(result));
+	struct raft *r = &c->engine->raft;
+
+	if (result == 0)
+		return;
+	if (r->legacy.change == &c->change)
+		r->legacy.change = NULL; /* raft_assign() keeps what it could not submit */
+	finish(c, status_of(result));
 }
 
 void engine_add(struct engine *e, uint64_t id, const char *address, engine_done on_done, void *owner)
