@@ -38,8 +38,8 @@ void timer_set(struct timers *t, struct timer *timer, uint64_t at, void (*on_fir
 /* Does nothing to one that is not set. */
 void timer_clear(struct timers *t, struct timer *timer);
 
-/* Fires every timer due at now, earliest first, and those of one moment as they were set; each is unset before its call, which
- * may set and clear timers. */
+/* Fires every timer due at now, earliest first, and those of one moment as they were set; each
+ * is unset before its call, which may set and clear timers. */
 void timers_run(struct timers *t, uint64_t now);
 
 /* When to run them next: no later than the next one is due, and earlier by a fraction of what is
