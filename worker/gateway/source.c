@@ -46,6 +46,13 @@ static void take_up(struct subject *s)
 		ask_again(s, true);
 }
 
+/* With its source: the owner is asked for what came since. */
+static void part(struct subject *s)
+{
+	subject_part(s);
+	take_up(s);
+}
+
 void source_take_up(void)
 {
 	size_t at = 0;
@@ -98,7 +105,7 @@ void source_heard(const struct pending *p)
 	struct subject *s = watch_find_subject(p->request.address);
 
 	if (s != NULL && s->source == p->peer->index && s->epoch < p->request.epoch)
-		subject_part(s);
+		part(s);
 }
 
 /* The client that was answered may ask more of the actor, and is to be told of the effects
@@ -125,9 +132,8 @@ void source_answered(struct subject *s, const struct pending *p, const struct ip
 	} else {
 		/* It is ahead of the others, for whom something lies between: nobody is told anything
 		 * before the owner has said what. */
-		subject_part(s);
+		part(s);
 		ask_now(s);
-		ask_again(s, true);
 	}
 }
 
@@ -139,13 +145,12 @@ static void end_all(struct subject *s, enum error_code code)
 	watch_release_subject(s);
 }
 
-/* It says nothing that counts, and is not going to. */
-static void stop(struct subject *s, const struct peer *from, const struct ipc_event *event)
+/* A watch whose client left before its answer came, or that has gone on to the next owner:
+ * this one says nothing that counts, and is not going to. */
+static void stop_unheard(const struct subject *s, const struct peer *from, const struct ipc_event *event)
 {
-	if (s != NULL && is_owner(s->shard, from->index))
+	if (s != NULL && (s->source == from->index || is_owner(s->shard, from->index)))
 		return;
-	if (s != NULL && s->source == from->index)
-		subject_part(s);
 	if (event->kind != IPC_EVENT_END)
 		route_stop(from, event->address);
 }
@@ -157,14 +162,15 @@ void source_event(struct peer *from, const struct ipc_event *event, struct bytes
 		subject_word(s, from->index, present_epoch(s), event->kind, event->version);
 
 	switch (word) {
-	case SUBJECT_PAST:
-		/* A watch whose client left before its answer came, or that has gone on to the next owner. */
-		stop(s, from, event);
+	case SUBJECT_APART:
+		part(s);
+		stop_unheard(s, from, event);
 		return;
-	case SUBJECT_RENUMBERED:
-		/* What is held says nothing about it. */
-		subject_part(s);
-		ask_again(s, true);
+	case SUBJECT_PAST:
+		stop_unheard(s, from, event);
+		/* There may have been no memory to ask before. */
+		if (s != NULL)
+			take_up(s);
 		return;
 	case SUBJECT_NEXT:
 		forward(s, body);

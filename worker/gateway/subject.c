@@ -101,9 +101,9 @@ enum subject_word subject_word(const struct subject *s, uint32_t from, uint64_t 
 		return SUBJECT_PAST;
 	if (kind == IPC_EVENT_CHANGE && v.epoch == s->version.epoch)
 		return v.number > s->version.number ? SUBJECT_NEXT : SUBJECT_PAST;
-	if (!subject_follows(s, from, present))
-		return SUBJECT_PAST;
-	return kind == IPC_EVENT_CHANGE ? SUBJECT_RENUMBERED : kind == IPC_EVENT_SNAPSHOT ? SUBJECT_ANEW : SUBJECT_OVER;
+	if (kind == IPC_EVENT_CHANGE || !subject_follows(s, from, present))
+		return SUBJECT_APART;
+	return kind == IPC_EVENT_SNAPSHOT ? SUBJECT_ANEW : SUBJECT_OVER;
 }
 
 static struct member *find(struct subject *s, struct bytes name)

@@ -7,9 +7,10 @@
  * owned the shard in `epoch`, answered a watch request then, and every change since has come
  * over the same link. What others say is not taken in, though it be newer: what lies between
  * would be missed. After its time only a source's next changes of the same numbering count,
- * and none once its successor has answered anybody. That one is asked for all changes since
- * `version`, and its answer (until then: renewing) includes whatever else it says before. So
- * no state follows a newer one, and a watch at the subject's version lacks nothing. */
+ * and none after anything else, or once its successor has answered anybody. That one is
+ * asked for all changes since `version`, and its answer (until then: renewing) includes
+ * whatever else it says before. So no state follows a newer one, and a watch at the subject's
+ * version lacks nothing. */
 #ifndef WORKER_GATEWAY_SUBJECT_H
 #define WORKER_GATEWAY_SUBJECT_H
 
@@ -78,9 +79,9 @@ bool subject_follows(const struct subject *s, uint32_t peer, uint64_t epoch);
 void subject_reset(struct subject *s); /* there is nothing to hold any more */
 
 enum subject_word {
-	SUBJECT_PAST, /* its source has included it, or will */
+	SUBJECT_PAST,  /* its source has included it, or will */
 	SUBJECT_NEXT, SUBJECT_ANEW, SUBJECT_OVER,
-	SUBJECT_RENUMBERED, /* a change to a state that it does not hold */
+	SUBJECT_APART, /* its source's, but not to be joined to what is held: that is its source no more */
 };
 
 /* What an event is to it; `present`: the epoch of the shard by now. */

@@ -176,6 +176,16 @@ def last_words_that_nobody_has_stored_are_taken_back(stage):
     alice.hears('w snap v=1:1 {"x":1}')
 
 
+def what_does_not_go_on_from_what_is_held_is_the_last_of_a_former_owner(stage):
+    link, _, alice = _two_nodes(stage, "w watch a.1 x,y", {"x": 1, "y": 1})
+    stage.moves_to_node(0, 5)                 # for a moment it was another's
+    asked = link.hears("watch")
+    link.tells("a.1", (1, 6), {"x": 6, "y": 6}, kind=wire.SNAPSHOT)
+    link.tells("a.1", (1, 7), {"x": 7})
+    link.answers(asked, {"x": 7, "y": 6}, (1, 7), resumed=True)
+    alice.hears('w evt v=1:7 {"x":7,"y":6}')
+
+
 def the_past_does_not_come_back_with_what_is_given_up(stage):
     asker = asked_here(stage)
     asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))

@@ -176,7 +176,7 @@ static void only_its_source_is_heard(void **state)
 	assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 1, 6), SUBJECT_PAST);
 	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 1, 5), SUBJECT_PAST);
 	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 1, 7), SUBJECT_NEXT);
-	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 2, 1), SUBJECT_RENUMBERED);
+	assert_int_equal(word(OWNER, IPC_EVENT_CHANGE, 2, 1), SUBJECT_APART);
 	assert_int_equal(word(OWNER, IPC_EVENT_SNAPSHOT, 2, 1), SUBJECT_ANEW);
 	assert_int_equal(word(OWNER, IPC_EVENT_END, 1, 5), SUBJECT_OVER);
 	subject_part(subject);
@@ -191,9 +191,9 @@ static void of_a_former_source_only_the_next_change_counts(void **state)
 		subject_follow(subject, FORMER, way == 0 ? EPOCH - 1 : EPOCH);
 		subject->renewing = way; /* a rid */
 		assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 1, 6), SUBJECT_NEXT);
-		assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 2, 1), SUBJECT_PAST);
-		assert_int_equal(word(FORMER, IPC_EVENT_SNAPSHOT, 1, 6), SUBJECT_PAST);
-		assert_int_equal(word(FORMER, IPC_EVENT_END, 1, 6), SUBJECT_PAST);
+		assert_int_equal(word(FORMER, IPC_EVENT_CHANGE, 2, 1), SUBJECT_APART);
+		assert_int_equal(word(FORMER, IPC_EVENT_SNAPSHOT, 1, 6), SUBJECT_APART);
+		assert_int_equal(word(FORMER, IPC_EVENT_END, 1, 6), SUBJECT_APART);
 	}
 }
 
