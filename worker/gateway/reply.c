@@ -102,20 +102,24 @@ static bool on_reply(struct peer *peer, struct bytes body)
 {
 	struct ipc_reply reply;
 	struct pending *p;
-	bool former;
+	bool told, former, early;
 
 	if (!ipc_decode_reply(body, &reply))
 		return false;
 	p = pending_by_rid(reply.rid);
 	if (p == NULL || p->place != PENDING_SENT || p->peer != peer)
 		return true; /* nobody there was asked this */
-	if (p->request.verb == IPC_WATCH && reply.code == ERROR_NONE)
+	told = p->request.verb == IPC_WATCH && reply.code == ERROR_NONE;
+	if (told)
 		source_heard(p);
 	former = is_of_former_owner(p, &reply);
-	if (former && p->cancelled)
+	early = told && !former && !source_admits(p, &reply);
+	if ((former || early) && p->cancelled)
 		reply = (struct ipc_reply){ .code = ERROR_CANCELLED };
 	if (former && !p->cancelled && is_wanted(p))
 		route_again(p);
+	else if (early && !p->cancelled && is_wanted(p))
+		route_later(p);
 	else if (answer(p, &reply))
 		pending_free(p);
 	else

@@ -242,6 +242,15 @@ void route_again(struct pending *p)
 		retry_soon();
 }
 
+void route_later(struct pending *p)
+{
+	gateway.counters.retried++;
+	route_take_out(p);
+	put(p, PENDING_HOMELESS, NULL);
+	if (gateway.retry.place == 0)
+		retry_soon();
+}
+
 void route_rescue(struct pending *p)
 {
 	route_take_out(p);

@@ -23,6 +23,9 @@ void route_take_out(struct pending *p);
 /* The owner answered that it is not: again, with the present map or the next one. */
 void route_again(struct pending *p);
 
+/* Its answer came too early to be passed on: again in a while. */
+void route_later(struct pending *p);
+
 /* A worker's answer to IPC_FENCE. */
 bool route_fenced(struct peer *peer, struct bytes body);
 

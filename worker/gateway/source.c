@@ -26,24 +26,24 @@ static bool is_owner(uint32_t shard, uint32_t peer)
 	return owner->worker == peer || (owner->worker == CONTROL_NO_WORKER && owner->leaving == peer);
 }
 
-static void ask_again(struct subject *s, bool resume)
+static void ask_again(struct subject *s)
 {
 	struct ipc_request request = {
-		.verb = IPC_WATCH, .address = s->address, .resume = resume, .base = s->version,
+		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->version,
 	};
 	struct pending *p = s->renewing ? NULL : pending_new(PENDING_REWATCH, &request);
 
 	if (p == NULL)
 		return;
 	s->asking++;
-	s->renewing = p->request.rid;
+	s->renewing = true;
 	route_send_first(p);
 }
 
 static void take_up(struct subject *s)
 {
 	if (s->version.epoch && s->epoch != present_epoch(s))
-		ask_again(s, true);
+		ask_again(s);
 }
 
 /* With its source: the owner is asked for what came since. */
@@ -108,33 +108,23 @@ void source_heard(const struct pending *p)
 		part(s);
 }
 
-/* The client that was answered may ask more of the actor, and is to be told of the effects
- * before it has its answer: this must not wait any longer. */
-static void ask_now(struct subject *s)
+bool source_admits(const struct pending *p, const struct ipc_reply *reply)
 {
-	struct pending *p = pending_by_rid(s->renewing);
+	struct subject *s = watch_find_subject(p->request.address);
 
-	if (p == NULL || p->place != PENDING_NOWHERE)
-		return;
-	timer_clear(&gateway.timers, &p->deadline);
-	route_send_first(p);
+	if (p->kind == PENDING_REWATCH || s == NULL || s->version.epoch == 0)
+		return true;
+	if (subject_follows(s, p->peer->index, p->request.epoch) && s->version.epoch == reply->version.epoch)
+		return true;
+	part(s);
+	return false;
 }
 
 void source_answered(struct subject *s, const struct pending *p, const struct ipc_reply *reply)
 {
-	bool follows = subject_follows(s, p->peer->index, p->request.epoch);
-
-	if (s->version.epoch == 0) {
+	if (s->version.epoch == 0)
 		subject_follow(s, p->peer->index, p->request.epoch);
-		subject_learn(s, reply->version, reply->payload);
-	} else if (follows && s->version.epoch == reply->version.epoch) {
-		subject_learn(s, reply->version, reply->payload);
-	} else {
-		/* It is ahead of the others, for whom something lies between: nobody is told anything
-		 * before the owner has said what. */
-		part(s);
-		ask_now(s);
-	}
+	subject_learn(s, reply->version, reply->payload);
 }
 
 static void end_all(struct subject *s, enum error_code code)
@@ -220,7 +210,7 @@ bool source_taken_up(struct pending *p, const struct ipc_reply *reply)
 	if (reply->code == ERROR_NONE && reply->resumed && subject_is_past(s, reply->version))
 		return false;
 	s->asking--;
-	s->renewing = 0;
+	s->renewing = false;
 	forward_taken_up(s, reply);
 	if (reply->code != ERROR_NONE) {
 		end_all(s, ERROR_GONE);
@@ -231,10 +221,6 @@ bool source_taken_up(struct pending *p, const struct ipc_reply *reply)
 		watch_tell_changed(s, reply->version, reply->payload, (struct bytes){ NULL, 0 });
 	else
 		watch_tell_anew(s, reply->version, reply->payload);
-	if (subject_has_stray(s)) {
-		subject_part(s);
-		ask_again(s, false);
-	}
 	watch_release_subject(s);
 	return true;
 }

@@ -11,6 +11,9 @@ struct peer;
  * begin anew. Where it is a source since an earlier time as an owner they do not go on from
  * what is held. */
 void source_heard(const struct pending *p);
+/* False: what is held of the actor does not reach up to this answer. Its owner is asked what
+ * lies between, and behind that whoever asked this is to ask again. */
+bool source_admits(const struct pending *p, const struct ipc_reply *reply);
 /* The owner has answered a watch request, a session's or a relay's. */
 void source_answered(struct subject *s, const struct pending *p, const struct ipc_reply *reply);
 

@@ -218,19 +218,9 @@ bool watch_concerned(const struct watch *w, struct bytes changed, struct bytes r
 	return false;
 }
 
-bool subject_has_stray(const struct subject *s)
-{
-	const struct watch *w;
-
-	TAILQ_FOREACH (w, &s->watches, of_subject)
-		if (!w->renew && w->seen.epoch != s->version.epoch)
-			return true;
-	return false;
-}
-
 bool watch_is_owed(const struct watch *w)
 {
-	return w->renew || subject_is_past(w->subject, w->seen);
+	return w->renew || !version_equal(w->seen, w->subject->version);
 }
 
 void watch_owed(const struct watch *w, struct buffer *json, struct buffer *removed)

@@ -6,11 +6,12 @@
  * A subject holds what one peer has said, its source, with nothing left out: the source
  * owned the shard in `epoch`, answered a watch request then, and every change since has come
  * over the same link. What others say is not taken in, though it be newer: what lies between
- * would be missed. After its time only a source's next changes of the same numbering count,
- * and none after anything else, or once its successor has answered anybody. That one is
- * asked for all changes since `version`, and its answer (until then: renewing) includes
- * whatever else it says before. So no state follows a newer one, and a watch at the subject's
- * version lacks nothing. */
+ * would be missed. The owner of a later epoch is asked for all changes since `version`
+ * (until it answers: renewing), and until then a former source's next changes of the same
+ * numbering count, but nothing that does not go on from what is held. No watch and no relay
+ * begins with an answer that the subject is not at: it is asked anew, behind that question.
+ * So no state follows a newer one, every watch has seen the subject's numbering or is to
+ * renew, and who is at the subject's version lacks nothing. */
 #ifndef WORKER_GATEWAY_SUBJECT_H
 #define WORKER_GATEWAY_SUBJECT_H
 
@@ -54,7 +55,7 @@ struct subject {
 	uint32_t shard;
 	uint32_t source;      /* peer whose events are taken in, or SUBJECT_NO_SOURCE */
 	uint64_t epoch;       /* of the shard, when its source answered; 0: its owner is to be asked */
-	uint32_t renewing;    /* rid of the request by which its owner is asked again; 0: none */
+	bool renewing;        /* its owner is being asked again */
 	struct version version; /* epoch 0: nothing is held yet */
 	struct member *list;
 	size_t count;
@@ -101,11 +102,7 @@ void subject_learn(struct subject *s, struct version v, struct bytes values);
 /* Whether anything in the map or the array concerns the watch. */
 bool watch_concerned(const struct watch *w, struct bytes changed, struct bytes removed);
 
-/* Some watch has seen another numbering than the subject's: it needs everything anew. */
-bool subject_has_stray(const struct subject *s);
-
-/* Whether the subject is past what it has seen, or it needs everything anew. (One that is
- * ahead, or in another numbering, waits for what the owner answers.) */
+/* Whether it has not seen the subject's version, or needs everything anew. */
 bool watch_is_owed(const struct watch *w);
 
 /* Appends what the watch is owed: the JSON object of the members it names that changed

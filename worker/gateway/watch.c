@@ -244,9 +244,6 @@ void watch_answered(struct pending *p, const struct ipc_reply *reply)
 			.base = reply->resumed ? &p->request.base : NULL, .json = buffer_bytes(&json) });
 		buffer_fini(&json);
 	}
-	/* A former owner's last words may have said more than the one that was asked. */
-	if (watch_is_owed(w))
-		owe(w, gateway.now_ms);
 }
 
 /* --- what its source says --- */

@@ -152,12 +152,14 @@ def last_words_count_until_the_successor_has_answered_somebody(stage):
     while (asked := worker.hears("watch")).base:
         worker.answers(asked, code="busy")
     worker.answers(asked, {"x": 9}, (1, 9))
-    bob.hears('w ok v=1:9 {"x":9}')
+    while not (asked := worker.hears("watch")).base:
+        worker.answers(asked, {"x": 9}, (1, 9))
     link.tells("a.1", (1, 3), {"x": 3})
     assert link.hears_type(wire.UNWATCH).address == "a.1"
-    worker.answers(worker.hears("watch"), {"x": 9}, (1, 9), resumed=True)
+    worker.answers(asked, {"x": 9}, (1, 9), resumed=True)
     alice.hears('w evt v=1:9 {"x":9}')
-    bob.hears_nothing()
+    worker.answers(worker.hears("watch"), {"x": 9}, (1, 9))
+    bob.hears('w ok v=1:9 {"x":9}')
 
 
 def last_words_that_nobody_has_stored_are_taken_back(stage):
@@ -195,6 +197,25 @@ def the_past_does_not_come_back_with_what_is_given_up(stage):
     stage.moves(lambda *_: (0, 3 << 32 | 6))
     stage.workers[0].answers(asked, {"x": 1}, (1, 1))
     assert asker.hears_type(wire.REPLY).code == "cancelled"
+
+
+def an_answer_does_not_overtake_the_changes_before_it(stage):
+    asker, worker = asked_here(stage), stage.workers[0]
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    worker.answers(worker.hears("watch"), {"x": 1, "y": 1}, (1, 1))
+    assert asker.hears_type(wire.REPLY).payload == {"x": 1, "y": 1}
+    worker.dies()
+    worker = stage.restarts_worker(0)
+    asker.sends(wire.request(2, "watch", "a.1", epoch=3 << 32))
+    while (asked := worker.hears("watch")).base:
+        worker.answers(asked, code="busy")
+    worker.answers(asked, {"x": 2, "y": 2}, (1, 2))
+    while not (asked := worker.hears("watch")).base:
+        worker.answers(asked, {"x": 2, "y": 2}, (1, 2))
+    worker.answers(asked, {"x": 2, "y": 2}, (1, 2), resumed=True)
+    assert asker.hears_type(wire.EVENT).changed == {"x": 2, "y": 2}
+    worker.answers(worker.hears("watch"), {"x": 2, "y": 2}, (1, 2))
+    assert asker.hears_type(wire.REPLY).rid == 2
 
 
 run(sys.modules["__main__"])
