@@ -90,15 +90,15 @@ void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
 	step->calls[step->call_count++] = watch->rid;
 }
 
-static void unwatch(struct worker *w, struct subscription *s)
+static void unwatch(struct worker *w, struct bytes address, uint16_t carrier)
 {
-	struct actor *target = actor_find(w, s->address);
+	struct actor *target = actor_find(w, address);
 
-	if (s->carrier != PEER_SELF) {
+	if (carrier != PEER_SELF) {
 		struct buffer body = { 0 };
 
-		ipc_encode_unwatch(&body, &(struct ipc_unwatch){ worker_shard(w, s->address), s->address });
-		outbox_send(w, s->carrier, buffer_bytes(&body));
+		ipc_encode_unwatch(&body, &(struct ipc_unwatch){ worker_shard(w, address), address });
+		outbox_send(w, carrier, buffer_bytes(&body));
 		buffer_fini(&body);
 	} else if (target) {
 		target->watched_here = false;
@@ -123,7 +123,7 @@ static void remove_watch(struct worker *w, struct subscription *s, struct watch 
 	if (s->watches)
 		return;
 	map_remove(&w->subscriptions, s->address);
-	unwatch(w, s);
+	unwatch(w, s->address, s->carrier);
 	free((char *)s->address.data);
 	free(s);
 }
@@ -226,8 +226,12 @@ void subscription_event(struct worker *w, uint16_t peer, const struct ipc_event 
 {
 	struct subscription *s = map_get(&w->subscriptions, event->address);
 
-	if (s == NULL || s->carrier != peer)
+	if (s == NULL || s->carrier != peer) {
+		/* Whoever answered a watch after it had been ended would tell of it for ever. */
+		if (event->kind != IPC_EVENT_END)
+			unwatch(w, event->address, peer);
 		return;
+	}
 	for (struct watch *watch = s->watches; watch; watch = watch->next) {
 		struct bytes value = member(event->changed, bytes_of(watch->property));
 
@@ -281,7 +285,7 @@ void subscription_reroute(struct worker *w)
 
 		if (now == s->carrier)
 			continue;
-		unwatch(w, s);
+		unwatch(w, s->address, s->carrier);
 		s->carrier = now;
 		ask_all(w, s, &requests);
 	}

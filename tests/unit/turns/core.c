@@ -46,10 +46,7 @@ uint64_t clock_now_ns(void)
 }
 
 uint64_t clock_boot_ns(void) { return clock_now_ns(); }
-uint64_t clock_real_ms(void)
-{
-	return core_now_ms;
-}
+uint64_t clock_real_ms(void) { return core_now_ms; }
 
 void core_spend_ns(uint64_t ns)
 {
@@ -237,6 +234,7 @@ static void describe(struct buffer *out, size_t peer, struct bytes body)
 	struct ipc_reply reply;
 	struct ipc_event event;
 	struct ipc_request request;
+	struct ipc_unwatch unwatch;
 	uint64_t number;
 
 	buffer_printf(out, "%zu ", peer);
@@ -255,6 +253,8 @@ static void describe(struct buffer *out, size_t peer, struct bytes body)
 		core_asked_rid = request.rid;
 		buffer_printf(out, "request %.*s", (int)request.address.len, request.address.data);
 		describe_payload(out, request.members);
+	} else if (ipc_decode_unwatch(body, &unwatch)) {
+		buffer_printf(out, "unwatch %.*s", (int)unwatch.address.len, unwatch.address.data);
 	} else if (ipc_decode_fence(body, &number)) {
 		buffer_append_text(out, "fence");
 	} else {

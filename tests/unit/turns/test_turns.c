@@ -6,7 +6,6 @@
 
 #include "tests/unit/turns/core.h"
 #include "worker/actor/mailbox.h"
-#include "worker/actor/schedule.h"
 
 static void a_call_changes_and_answers(void **state)
 {
@@ -367,69 +366,6 @@ static void destroy_forgets_and_tells_the_watchers(void **state)
 	core_expect_frame("1 end things.1 v1");
 }
 
-static void an_actor_watches_another(void **state)
-{
-	(void)state;
-	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
-	core_run(20);
-	core_send(0, 2, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
-	core_run(20);
-	core_send(0, 3, IPC_GET, "things.2", "[\"n\"]", NULL);
-	core_run(20);
-	core_send(0, 4, IPC_CALL, "things.1", "\"add\"", "[2]");
-	core_run(20);
-	core_send(0, 5, IPC_GET, "things.2", "[\"n\"]", NULL);
-	core_run(20);
-	core_expect_frame("0 reply 1 ok v1 5");
-	core_expect_frame("0 reply 2 ok v0 0");
-	core_expect_frame("0 reply 3 ok v1 5");
-	core_expect_frame("0 reply 4 ok v2 7");
-	core_expect_frame("0 reply 5 ok v2 7");
-}
-
-static void gateway_answers(enum error_code code, struct bytes payload)
-{
-	struct buffer body = { 0 };
-
-	ipc_encode_reply(&body, &(struct ipc_reply){ .rid = core_asked_rid, .code = code, .payload = payload });
-	assert_true(schedule_frame(&core_worker, 1, buffer_bytes(&body)));
-	buffer_fini(&body);
-	core_run(20);
-}
-
-static void a_watch_whose_owner_cannot_answer_now_asks_again(void **state)
-{
-	(void)state;
-	core_move("things.1", 3, CONTROL_NO_WORKER, 2);
-	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
-	core_run(20);
-	core_expect_frame("0 reply 1 ok v0 0");
-	core_expect_frame("1 request things.1 [\"n\"]");
-	gateway_answers(ERROR_UNREACHABLE, (struct bytes){ NULL, 0 });
-	core_expect_silence();
-	core_advance(200);
-	core_expect_frame("1 request things.1 [\"n\"]");
-	gateway_answers(ERROR_NONE, BYTES_LITERAL("\x81\xa1n\x07"));
-	core_send(0, 2, IPC_GET, "things.2", "[\"n\"]", NULL);
-	core_run(20);
-	core_expect_frame("0 reply 2 ok v1 7");
-	core_advance(1000);
-	core_expect_silence();
-}
-
-static void a_watch_of_nobody_ends(void **state)
-{
-	(void)state;
-	core_move("things.1", 3, CONTROL_NO_WORKER, 2);
-	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
-	core_run(20);
-	core_expect_frame("0 reply 1 ok v0 0");
-	core_expect_frame("1 request things.1 [\"n\"]");
-	assert_int_equal(core_worker.subscriptions.count, 1);
-	gateway_answers(ERROR_NO_ACTOR, (struct bytes){ NULL, 0 });
-	assert_int_equal(core_worker.subscriptions.count, 0);
-}
-
 static void an_alarm_rings_once_and_not_after_a_rollback(void **state)
 {
 	(void)state;
@@ -471,8 +407,7 @@ int main(void)
 		T(another_epoch_is_sent_back), T(what_another_node_owns_is_sent_back),
 		T(nothing_begins_when_the_lease_is_over),
 		T(what_waits_is_handed_back_when_the_lease_is_over), T(nobody_there), T(destroy_forgets_and_tells_the_watchers),
-		T(an_actor_watches_another), T(a_watch_whose_owner_cannot_answer_now_asks_again),
-		T(a_watch_of_nobody_ends), T(an_alarm_rings_once_and_not_after_a_rollback),
+		T(an_alarm_rings_once_and_not_after_a_rollback),
 		T(idle_actors_go_to_sleep_and_busy_ones_do_not),
 	};
 
