@@ -187,11 +187,14 @@ void session_send(struct session *s, const struct client_line *line)
 void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
 {
 	size_t before = buffer_length(&s->out);
+	char *at;
 
 	if (s->state == SESSION_CLOSING || s->muted)
 		return;
-	buffer_append_bytes(&s->out, id);
-	buffer_append_bytes(&s->out, tail);
+	at = buffer_reserve(&s->out, id.len + tail.len);
+	memcpy(at, id.data, id.len);
+	memcpy(at + id.len, tail.data, tail.len);
+	buffer_commit(&s->out, id.len + tail.len);
 	wrote(s, before);
 }
 

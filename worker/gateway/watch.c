@@ -266,12 +266,19 @@ void watch_tell_end(struct subject *s, enum error_code code)
 
 void watch_tell_changed(struct subject *s, struct version v, struct bytes changed, struct bytes removed)
 {
+	const struct watch *former = NULL; /* most are about the same members as the one before */
+	bool concerned = false;
 	struct watch *w;
 
 	subject_change(s, v, changed, removed);
 	last.valid = false;
 	TAILQ_FOREACH (w, &s->watches, of_subject) {
-		if (!watch_is_owed(w) || !watch_concerned(w, changed, removed))
+		if (!watch_is_owed(w))
+			continue;
+		if (former == NULL || !bytes_equal(former->members, w->members))
+			concerned = watch_concerned(w, changed, removed);
+		former = w;
+		if (!concerned)
 			continue;
 		w->folded++;
 		owe(w, gateway.now_ms);
