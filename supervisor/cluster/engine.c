@@ -78,21 +78,31 @@ static int on_restore(struct raft_fsm *fsm, struct raft_buffer *b)
 
 /* --- what has changed -------------------------------------------------------------- */
 
+struct barrier {
+	struct raft_barrier request;
+	struct engine *engine;
+	raft_term term;
+};
+
 static void on_barrier(struct raft_barrier *request, int status)
 {
-	(void)status;
-	free(request);
+	struct barrier *b = request->data;
+
+	if (status == 0)
+		b->engine->decided = b->term;
+	free(b);
 }
 
 /* A new leader decides what former ones have left undecided only with an entry of its own
  * (Ongaro's thesis, 6.4). */
 static void begin_to_lead(struct engine *e)
 {
-	struct raft_barrier *request = memory_new(sizeof(*request));
+	struct barrier *b = memory_new(sizeof(*b));
 
+	*b = (struct barrier){ .request.data = b, .engine = e, .term = raft_current_term(&e->raft) };
 	uv_update_time(&e->uv.uv);
-	if (raft_barrier(&e->raft, request, on_barrier) != 0)
-		free(request);
+	if (raft_barrier(&e->raft, &b->request, on_barrier) != 0)
+		free(b);
 }
 
 static void look(void *owner)
@@ -343,6 +353,20 @@ static void on_changed(struct raft_change *request, int status)
 	finish(request->data, status_of(status));
 }
 
+/* Before it has decided anything of its own a new leader may not change who votes: the change
+ * of a former one and its own could both be decided, each by its own majority (Ongaro, raft-dev,
+ * 10 July 2015). */
+static bool may_change(struct call *c)
+{
+	struct raft *r = &c->engine->raft;
+
+	c->change.data = c;
+	if (raft_state(r) != RAFT_LEADER || c->engine->decided == raft_current_term(r))
+		return true;
+	finish(c, ENGINE_BUSY);
+	return false;
+}
+
 static void begun(struct call *c, int result)
 {
 	struct raft *r = &c->engine->raft;
@@ -358,8 +382,8 @@ void engine_add(struct engine *e, uint64_t id, const char *address, engine_done 
 {
 	struct call *c = new_call(e, on_done, owner);
 
-	c->change.data = c;
-	begun(c, raft_add(&e->raft, &c->change, id, address, on_changed));
+	if (may_change(c))
+		begun(c, raft_add(&e->raft, &c->change, id, address, on_changed));
 }
 
 static const int roles[] = { [ENGINE_SPARE] = RAFT_SPARE, [ENGINE_STANDBY] = RAFT_STANDBY, [ENGINE_VOTER] = RAFT_VOTER };
@@ -368,16 +392,16 @@ void engine_assign(struct engine *e, uint64_t id, enum engine_role role, engine_
 {
 	struct call *c = new_call(e, on_done, owner);
 
-	c->change.data = c;
-	begun(c, raft_assign(&e->raft, &c->change, id, roles[role], on_changed));
+	if (may_change(c))
+		begun(c, raft_assign(&e->raft, &c->change, id, roles[role], on_changed));
 }
 
 void engine_remove(struct engine *e, uint64_t id, engine_done on_done, void *owner)
 {
 	struct call *c = new_call(e, on_done, owner);
 
-	c->change.data = c;
-	begun(c, raft_remove(&e->raft, &c->change, id, on_changed));
+	if (may_change(c))
+		begun(c, raft_remove(&e->raft, &c->change, id, on_changed));
 }
 
 static void on_transferred(struct raft_transfer *request)

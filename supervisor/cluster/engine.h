@@ -15,7 +15,7 @@ struct engine_dial;
 enum engine_status {
 	ENGINE_DONE,
 	ENGINE_NOT_LEADER, /* nothing happened */
-	ENGINE_BUSY,       /* another change of the configuration is under way; nothing happened */
+	ENGINE_BUSY,       /* another change of the configuration is under way, or all before is not decided; nothing happened */
 	ENGINE_UNKNOWN,    /* leadership was lost meanwhile: it may yet happen */
 	ENGINE_FAILED,     /* nothing happened */
 };

@@ -48,6 +48,7 @@ struct engine {
 	struct engine_dials dials;
 	char *directory;
 	bool closing, closed, failed, ready; /* ready: started */
+	raft_term decided; /* the last one in which this leader has had an entry of its own committed */
 	void (*on_closed)(void *owner);
 	void *closer;
 	/* As told last by on_change. */

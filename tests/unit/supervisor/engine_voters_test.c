@@ -92,6 +92,21 @@ static void a_change_for_which_there_is_no_room_fails_once(void **state)
 	assert_int_equal(done, 1);
 }
 
+static void a_leader_changes_nothing_before_it_has_decided_something(void **state)
+{
+	uint64_t next;
+
+	three(state);
+	assert_int_equal(propose(1, "before"), ENGINE_DONE);
+	UNTIL(has_applied(2, "before,") && has_applied(3, "before,"));
+	close_server(1);
+	done = 0;
+	UNTIL((next = leader()) != 0);
+	engine_add(servers[next].engine, 4, "server4:1", on_done, NULL);
+	assert_true(done == 1 && last == ENGINE_BUSY);
+	CHANGE(engine_add(servers[next].engine, 4, "server4:1", on_done, NULL));
+}
+
 static bool is_heard(uint64_t by, uint64_t id)
 {
 	struct engine_server list[SERVERS + 1];
@@ -142,6 +157,7 @@ int main(void)
 		TEST(and_does_so_after_a_restart),
 		TEST(a_standby_forgets_a_leader_that_is_silent),
 		TEST(a_change_for_which_there_is_no_room_fails_once),
+		TEST(a_leader_changes_nothing_before_it_has_decided_something),
 		TEST(the_leader_knows_who_answers),
 		TEST(who_was_away_during_a_change_can_make_the_next),
 	};

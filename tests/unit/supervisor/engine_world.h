@@ -60,6 +60,7 @@ void on_look(struct ev_loop *l, struct ev_timer *w, int events);
 	do {                                                       \
 		do {                                               \
 			unsigned before_ = done;                   \
+			ev_run(loop, EVRUN_NOWAIT);                \
 			call;                                      \
 			UNTIL(done > before_);                     \
 		} while (last == ENGINE_BUSY);                     \
