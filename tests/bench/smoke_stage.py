@@ -57,6 +57,11 @@ class AgainstStage(unittest.TestCase):
                                 "--mix", "get=20,set=60,watch=20", "--watches", "4")
         self.assertGreater(figures["events"], 0)
 
+    def test_connections_that_only_watch(self):
+        figures = self.measured("--address", "bench-memory", "--keys", "1", "--connections", "1",
+                                "--depth", "16", "--mix", "set=100", "--watchers", "20")
+        self.assertGreater(figures["events"], figures["operations"])
+
     def test_all_processes_of_the_server_are_measured(self):
         names = {p["name"] for p in self.measured()["server"]["processes"]}
         self.assertLessEqual({"stage", "stage-gateway", "stage-actor", "stage-store"}, names)
