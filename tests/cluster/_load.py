@@ -274,6 +274,7 @@ class Load:
     def __init__(self, net, nodes, clients_each=2, actors=12):
         self.net, self.nodes, self.actors = net, list(nodes), actors
         self.over, self.going = False, False
+        self.watchers, self.readers = [], []
         self.codes, self._lock = {}, threading.Lock()
         self.round = None
         self.rounds = self.reads = 0
@@ -359,3 +360,5 @@ class Load:
 
     def close(self):
         self.over = True
+        for thread in self.watchers + self.readers:
+            thread.over = True
