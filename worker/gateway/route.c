@@ -195,9 +195,11 @@ static void on_retry(struct timer *timer)
 	gateway.unsettled = true;
 }
 
+/* Not later than it was to be: what comes back meanwhile shall not put it off for ever. */
 static void retry_soon(void)
 {
-	timer_set(&gateway.timers, &gateway.retry, gateway.now_ms + RETRY_MS, on_retry);
+	if (gateway.retry.place == 0)
+		timer_set(&gateway.timers, &gateway.retry, gateway.now_ms + RETRY_MS, on_retry);
 }
 
 /* Others may be on their way back, which were sent after it. */
@@ -247,8 +249,7 @@ void route_later(struct pending *p)
 	gateway.counters.retried++;
 	route_take_out(p);
 	put(p, PENDING_HOMELESS, NULL);
-	if (gateway.retry.place == 0)
-		retry_soon();
+	retry_soon();
 }
 
 void route_rescue(struct pending *p)
