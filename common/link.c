@@ -136,6 +136,9 @@ static void on_readable(struct ev_loop *loop, struct ev_io *w, int events)
 	(void)loop;
 	if (!(events & EV_READ) || link->closing)
 		return;
+	/* Where it was paused amid what it had read, nothing more may come. */
+	if (!deliver(link) || link->paused)
+		return;
 	while (read_once(link) && link->read_ns > 0 && clock_now_ns() < end_ns)
 		;
 }
@@ -249,7 +252,6 @@ void link_resume(struct link *link)
 		return;
 	link->paused = false;
 	ev_io_start(link->loop, &link->reader);
-	/* Frames may be waiting in memory, with nothing more to come. */
 	ev_feed_event(link->loop, &link->reader, EV_READ);
 }
 

@@ -28,6 +28,8 @@ static void on_frame(struct link *link, struct bytes body)
 	bytes += body.len;
 	if (body.len == 3)
 		link_close(link);
+	if (body.len == 7)
+		link_pause(link);
 }
 
 static void on_lost(struct link *link, int error)
@@ -132,6 +134,23 @@ static void a_paused_link_keeps_its_frames(void **state)
 	assert_int_equal(received, 1);
 }
 
+/* All of it was read at once, and nothing more comes. */
+static void what_was_read_when_it_was_paused_is_handed_on_afterwards(void **state)
+{
+	(void)state;
+	put_frame(&ends[0], 0, 7);
+	put_frame(&ends[0], 1, 7);
+	put_frame(&ends[0], 2, 10);
+	run_until_quiet();
+	assert_int_equal(received, 1);
+	link_resume(&ends[1]);
+	run_until_quiet();
+	assert_int_equal(received, 2);
+	link_resume(&ends[1]);
+	run_until_quiet();
+	assert_int_equal(received, 3);
+}
+
 static void it_says_when_too_much_is_waiting(void **state)
 {
 	(void)state;
@@ -152,6 +171,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(frames_arrive_whole_and_in_order), T(too_long_a_frame_ends_the_link),
 		T(closing_inside_a_handler_is_told_once), T(a_paused_link_keeps_its_frames),
+		T(what_was_read_when_it_was_paused_is_handed_on_afterwards),
 		T(it_says_when_too_much_is_waiting),
 	};
 
