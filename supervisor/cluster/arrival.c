@@ -4,11 +4,6 @@
 
 #include "supervisor/cluster/parts.h"
 
-static bool is_of_this_cluster(const struct cluster *c, const struct cluster_hello *hello)
-{
-	return bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
-}
-
 static void on_join_arrived(void *owner, const struct control_arrived *arrived, int take_fd)
 {
 	(void)dialogue_new(owner, &arrived->hello, take_fd, true);

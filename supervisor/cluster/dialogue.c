@@ -9,7 +9,7 @@
 
 #define REDIAL 100 /* ms */
 
-static bool same_cluster(const struct cluster *c, const struct cluster_hello *hello)
+bool is_of_this_cluster(const struct cluster *c, const struct cluster_hello *hello)
 {
 	return bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
 }
@@ -158,7 +158,7 @@ struct dialogue *dialogue_new(struct cluster *c, const struct cluster_hello *hel
 	d->cluster = c;
 	d->incoming = incoming;
 	d->node = hello->node;
-	d->member = same_cluster(c, hello) && machine_member(&c->machine, hello->node) != NULL;
+	d->member = is_of_this_cluster(c, hello) && machine_member(&c->machine, hello->node) != NULL;
 	d->name = text_of(hello->name);
 	d->address = text_of(hello->address);
 	TAILQ_INSERT_TAIL(&c->dialogues, d, next);

@@ -20,11 +20,6 @@ static void on_answer(struct dialogue *d, struct bytes body)
 	dialogue_end(d);
 }
 
-static bool is_same_cluster(const struct cluster *c, const struct cluster_hello *hello)
-{
-	return bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
-}
-
 static void on_dialed(void *owner, const struct control_dialed *result, int take_fd)
 {
 	struct cluster *c = owner;
@@ -36,7 +31,7 @@ static void on_dialed(void *owner, const struct control_dialed *result, int take
 	d = dialogue_new(c, &result->hello, take_fd, false);
 	if (d == NULL)
 		return;
-	if (!is_same_cluster(c, &result->hello)) { /* it knows nothing of this one by now */
+	if (!is_of_this_cluster(c, &result->hello)) { /* it knows nothing of this one by now */
 		dialogue_end(d);
 		return;
 	}

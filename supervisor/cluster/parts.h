@@ -68,6 +68,7 @@ struct dialogue {
 
 TAILQ_HEAD(dialogue_list, dialogue);
 
+bool is_of_this_cluster(const struct cluster *c, const struct cluster_hello *hello);
 /* Over a connection of kind CLUSTER_JOIN. NULL where it cannot be used. */
 struct dialogue *dialogue_new(struct cluster *c, const struct cluster_hello *hello, int take_fd, bool incoming);
 /* Ends it soon; its handlers are not called any more. */
