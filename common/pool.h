@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* Uninitialised; NULL where there is no memory. */
+/* Uninitialised; NULL where there is no memory. free() and realloc() may take it as well. */
 void *pool_take(size_t size);
 
 /* Zeroed; out of memory aborts, as memory_new(). */

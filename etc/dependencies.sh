@@ -10,7 +10,7 @@
 set -eu
 
 run='build-essential meson ninja-build pkg-config python3 netcat-openbsd
-	libev-dev libmsgpack-dev libmsgpuck-dev libinih-dev liblua5.4-dev
+	libev-dev liburing-dev libmsgpack-dev libmsgpuck-dev libinih-dev liblua5.4-dev
 	librocksdb-dev libpq-dev libxxhash-dev libseccomp-dev libssl-dev libuv1-dev libraft-dev'
 test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server postgresql iproute2 nftables valgrind'
 

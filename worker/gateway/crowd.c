@@ -6,12 +6,13 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/input.h"
 
-#define AT_ONCE_NS 200000 /* for those who are no crowd, in a loop turn; who comes later queues */
+#define LINE_NS 400000    /* for those who are no crowd, in a loop turn */
 #define CROWD_NS 50000    /* for the crowd, while others are there to be served before it … */
 #define ALONE_NS 1000000  /* … and where nobody else was for ALONE_MS */
 #define ALONE_MS 100
 #define CROWD_MANY 64         /* greedy sessions from which on they together have … */
 #define CROWD_SHARE_NS 150000 /* … so much of each millisecond, while others are there */
+#define TRANSFER_NS 6000  /* that a session's transfers take, about */
 #define GREEDY_MS 1000    /* whoever was greedy is taken for it so long */
 #define LINES_MS 128      /* who sends more than … */
 #define LINES_MOST 32     /* … so many lines in such a time is greedy too */
@@ -38,11 +39,9 @@ void crowd_count_line(struct session *s)
 		crowd_admit(s);
 }
 
-/* What waits for it is written; then it is heard, if it may be. Who is greedy is asked until
- * there is nothing; its socket is not watched meanwhile. */
+/* What waits for it is written; then it is heard, if it may be. */
 static void serve(struct session *s)
 {
-	bool greedy = crowd_is_greedy(s);
 	enum input input = INPUT_NONE;
 
 	s->owed = false;
@@ -52,8 +51,7 @@ static void serve(struct session *s)
 		input = input_read(s);
 	if (input == INPUT_MORE)
 		crowd_admit(s);
-	s->ready = input == INPUT_MORE || (input == INPUT_SOME && greedy);
-	s->ready = s->ready && session_may_read(s);
+	s->ready = (s->readable || s->lines_wait) && session_may_read(s);
 }
 
 /* Into the queue that is its. */
@@ -61,7 +59,6 @@ static void queue_up(struct session *s)
 {
 	if (s->queue == SESSION_NOWHERE)
 		session_put(s, crowd_is_greedy(s) ? SESSION_CROWD : SESSION_LINE);
-	session_watch_socket(s);
 }
 
 void crowd_call(struct session *s)
@@ -81,38 +78,66 @@ bool crowd_takes_output(struct session *s)
 
 void crowd_take(struct session *s)
 {
-	uint64_t began;
-
-	if (crowd_is_greedy(s) || s->queue == SESSION_LINE || gateway.at_once_ns >= AT_ONCE_NS) {
-		if (s->queue == SESSION_PAUSED)
-			flow_flush(s);
-		else
-			crowd_call(s);
+	if (s->queue == SESSION_PAUSED) {
+		flow_flush(s);
 		return;
 	}
-	began = clock_now_ns();
-	gateway.others_at = gateway.now_ms;
-	serve(s);
-	gateway.at_once_ns += clock_now_ns() - began;
-	if (s->ready)
-		queue_up(s);
-	else
-		session_watch_socket(s);
+	if (!crowd_is_greedy(s))
+		gateway.others_at = gateway.now_ms;
+	crowd_call(s);
+}
+
+/* The first of a queue, as many as the time is enough for: what waits for them is written,
+ * and they are read. How many. */
+static unsigned transfer_ahead(const struct session_list *queue, uint64_t time, struct session *first[CROWD_BATCH])
+{
+	unsigned most = time / TRANSFER_NS < CROWD_BATCH ? (unsigned)(time / TRANSFER_NS) + 1 : CROWD_BATCH;
+	struct transfer list[2 * CROWD_BATCH];
+	unsigned count = 0, n = 0;
+	struct session *s;
+
+	TAILQ_FOREACH (s, queue, queue_next) {
+		if (count == most)
+			break;
+		first[count++] = s;
+		n += flow_offer(s, &list[n]);
+	}
+	for (unsigned i = 0; i < count; i++)
+		n += input_offer(first[i], gateway.read_ahead + i * CROWD_STRIDE, &list[n]);
+	transfer_many(list, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (list[i].receives) {
+			input_came(list[i].owner, &list[i]);
+			continue;
+		}
+		flow_took(list[i].owner, list[i].result);
+		flow_flush(list[i].owner);
+	}
+	return count;
 }
 
 /* True: not everyone had a go. */
-static bool serve_queue(struct session_list *queue, uint64_t time)
+static bool serve_queue(enum session_queue which, uint64_t time)
 {
-	uint64_t end = clock_now_ns() + time;
-	struct session *s;
+	struct session_list *queue = &gateway.queues[which];
+	uint64_t now = clock_now_ns(), end = now + time;
+	struct session *first[CROWD_BATCH];
 
-	while ((s = TAILQ_FIRST(queue)) != NULL) {
-		serve(s);
-		if (s->queue != SESSION_PAUSED && s->queue != SESSION_LEAVING)
-			session_put(s, s->ready ? SESSION_CROWD : SESSION_NOWHERE);
-		session_watch_socket(s);
-		if (clock_now_ns() >= end)
-			break;
+	while (!TAILQ_EMPTY(queue) && now < end) {
+		unsigned count = transfer_ahead(queue, end - now, first);
+
+		for (unsigned i = 0; i < count && now < end; i++) {
+			struct session *s = first[i];
+
+			if (s->queue != which)
+				continue; /* it has left meanwhile */
+			serve(s);
+			if (s->queue == which)
+				session_put(s, s->ready ? SESSION_CROWD : SESSION_NOWHERE);
+			now = clock_now_ns();
+		}
+		for (unsigned i = 0; i < count; i++)
+			input_keep(first[i]);
 	}
 	return !TAILQ_EMPTY(queue);
 }
@@ -144,7 +169,7 @@ static bool serve_crowd(struct gateway *g, uint64_t time)
 	bool more;
 
 	g->crowded = true;
-	more = serve_queue(&g->queues[SESSION_CROWD], time);
+	more = serve_queue(SESSION_CROWD, time);
 	g->crowded = false;
 	g->crowd_ns += clock_now_ns() - began;
 	return more;
@@ -153,9 +178,8 @@ static bool serve_crowd(struct gateway *g, uint64_t time)
 bool crowd_serve(struct gateway *g)
 {
 	bool alone = g->others_at + ALONE_MS < g->now_ms && TAILQ_EMPTY(&g->queues[SESSION_LINE]);
-	bool more = serve_queue(&g->queues[SESSION_LINE], AT_ONCE_NS);
+	bool more = serve_queue(SESSION_LINE, LINE_NS);
 
-	g->at_once_ns = 0;
 	if (alone)
 		return serve_crowd(g, ALONE_NS) || more;
 	return (has_share(g) && serve_crowd(g, CROWD_NS)) || more;

@@ -8,6 +8,11 @@
 
 #include "worker/gateway/session.h"
 
+/* So many of a queue are written to and read at once, each into a place of its own: the
+ * places begin at different sets of the processor's cache. */
+#define CROWD_BATCH 64
+#define CROWD_STRIDE (GATEWAY_READ + 192)
+
 /* Its socket can be read or written. */
 void crowd_take(struct session *s);
 

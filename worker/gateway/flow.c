@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "common/log.h"
+#include "common/pool.h"
 #include "worker/gateway/crowd.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/room.h"
@@ -12,7 +13,7 @@
 
 #define PARTING_MS 1000    /* who sends on after the farewell is listened to for so long */
 #define DISCARD_AT_ONCE 16 /* reads */
-#define OUTPUT_FIRST 1024  /* bytes made room for at once: as much as malloc() gives and takes without searching */
+#define OUTPUT_FIRST 1024  /* bytes of the block that output begins with; the pool has it ready */
 
 bool session_is_slow(const struct session *s)
 {
@@ -38,25 +39,57 @@ void flow_set_stalled(struct session *s, bool on)
 		TAILQ_REMOVE(&gateway.stalled, s, stalled_next);
 }
 
+bool flow_offer(struct session *s, struct transfer *t)
+{
+	struct bytes rest = buffer_bytes(&s->out);
+
+	if (!s->writable || s->parting || s->state == SESSION_CLOSING || rest.len == 0)
+		return false;
+	*t = (struct transfer){ .owner = s, .fd = s->fd, .data = (char *)rest.data, .size = rest.len };
+	return true;
+}
+
+void flow_took(struct session *s, ssize_t n)
+{
+	if (n > 0) {
+		buffer_consume(&s->out, (size_t)n);
+		s->progress_at = gateway.now_ms;
+	} else if (n == -EAGAIN) {
+		s->writable = false;
+	} else if (n < 0) {
+		buffer_clear(&s->out);
+		session_close(s);
+	}
+}
+
 /* What the kernel does not take waits until the socket can be written. */
 static void push(struct session *s)
 {
-	while (buffer_length(&s->out) > 0) {
-		struct bytes rest = buffer_bytes(&s->out);
-		ssize_t n = send(s->io.fd, rest.data, rest.len, MSG_NOSIGNAL);
+	struct transfer t;
 
-		if (n > 0) {
-			buffer_consume(&s->out, (size_t)n);
-			s->progress_at = gateway.now_ms;
-		} else if (n < 0 && errno == EAGAIN) {
-			break;
-		} else if (n < 0 && errno != EINTR) {
-			buffer_clear(&s->out);
-			session_close(s);
-			return;
-		}
+	while (flow_offer(s, &t)) {
+		transfer_many(&t, 1);
+		flow_took(s, t.result);
 	}
-	flow_set_stalled(s, buffer_length(&s->out) > 0);
+	if (s->state != SESSION_CLOSING)
+		flow_set_stalled(s, buffer_length(&s->out) > 0);
+}
+
+static void first_block(struct session *s)
+{
+	char *block = s->out.data ? NULL : pool_take(OUTPUT_FIRST);
+
+	if (block)
+		s->out = (struct buffer){ .data = block, .capacity = OUTPUT_FIRST };
+}
+
+void flow_drop(struct session *s)
+{
+	if (s->out.capacity == OUTPUT_FIRST)
+		pool_give(s->out.data, OUTPUT_FIRST);
+	else
+		buffer_fini(&s->out);
+	s->out = (struct buffer){ 0 };
 }
 
 void flow_discard(struct session *s)
@@ -64,7 +97,7 @@ void flow_discard(struct session *s)
 	ssize_t n = 1;
 
 	for (int i = 0; i < DISCARD_AT_ONCE && n > 0; i++) {
-		n = recv(s->io.fd, gateway.read_buffer, GATEWAY_READ, 0);
+		n = recv(s->fd, gateway.read_buffer, GATEWAY_READ, 0);
 		s->sends_on |= n > 0;
 	}
 	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || !s->sends_on)
@@ -75,21 +108,19 @@ void flow_discard(struct session *s)
  * connection, and the farewell with it: who is still sending is given time to hear it. */
 static void part(struct session *s)
 {
-	shutdown(s->io.fd, SHUT_WR);
+	shutdown(s->fd, SHUT_WR);
 	s->parting = true;
 	s->sends_on |= s->discarding;
 	s->progress_at = gateway.now_ms;
 	flow_set_stalled(s, true);
 	flow_discard(s);
-	session_watch_socket(s);
 }
 
-void flow_flush(struct session *s)
+/* After it was written what could be. */
+static void consider(struct session *s)
 {
-	if (s->parting)
-		return;
-	push(s);
-	buffer_trim(&s->out);
+	if (buffer_length(&s->out) == 0)
+		flow_drop(s);
 	room_count(s);
 	if (s->state == SESSION_CLOSING)
 		return;
@@ -101,9 +132,30 @@ void flow_flush(struct session *s)
 		part(s);
 		return;
 	}
-	session_watch_socket(s);
 	if (!session_is_slow(s) && !TAILQ_EMPTY(&s->behind))
 		watch_catch_up(s);
+}
+
+void flow_flush(struct session *s)
+{
+	if (s->parting)
+		return;
+	push(s);
+	consider(s);
+}
+
+void flow_flush_many(struct session *const *sessions, unsigned count)
+{
+	struct transfer batch[TRANSFER_MOST];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		n += flow_offer(sessions[i], &batch[n]);
+	transfer_many(batch, n);
+	for (unsigned i = 0; i < n; i++)
+		flow_took(batch[i].owner, batch[i].result);
+	for (unsigned i = 0; i < count; i++)
+		flow_flush(sessions[i]); /* the rest of it, if the kernel takes that */
 }
 
 void flow_mute(struct session *s)
@@ -124,7 +176,7 @@ static void give_up(struct session *s)
 	log_info("slow client disconnected", F_TEXT("peer", s->peer), F_UINT("unread", rest.len));
 	buffer_append(&last, rest.data, (size_t)(end + 1 - rest.data));
 	client_format(&(struct client_line){ .word = "bye", .code = ERROR_SLOW }, &last);
-	buffer_fini(&s->out);
+	flow_drop(s);
 	s->out = last;
 	room_count(s);
 	gateway.counters.errors[ERROR_SLOW]++;
@@ -178,8 +230,7 @@ void session_send(struct session *s, const struct client_line *line)
 		return;
 	if (line->code != ERROR_NONE)
 		gateway.counters.errors[line->code]++;
-	if (before == 0)
-		buffer_reserve(&s->out, OUTPUT_FIRST);
+	first_block(s);
 	client_format(line, &s->out);
 	wrote(s, before);
 }
@@ -191,6 +242,7 @@ void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
 
 	if (s->state == SESSION_CLOSING || s->muted)
 		return;
+	first_block(s);
 	at = buffer_reserve(&s->out, id.len + tail.len);
 	memcpy(at, id.data, id.len);
 	memcpy(at + id.len, tail.data, tail.len);
@@ -198,7 +250,7 @@ void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
 	wrote(s, before);
 }
 
-void session_check_time(struct gateway *g, uint64_t now)
+void flow_check_time(struct gateway *g, uint64_t now)
 {
 	struct session *s;
 	uint64_t idle = g->config->client.idle;

@@ -78,7 +78,6 @@ struct gateway {
 	struct session_list sessions, dirty, stalled;
 	struct session_list queues[SESSION_QUEUES]; /* but for NOWHERE */
 	struct session_list unfinished; /* the oldest line first */
-	uint64_t at_once_ns;          /* that sessions which did not queue took in this turn */
 	bool crowded;                 /* the crowd has its part of the turn */
 	uint64_t crowd_count;         /* sessions in its queue */
 	uint64_t crowd_ms, crowd_ns;  /* what it has had of the present millisecond */
@@ -91,8 +90,9 @@ struct gateway {
 	struct timer housekeeping;
 	struct gateway_counters counters;
 	char *read_buffer;
+	char *read_ahead;             /* crowd.h */
 	int listener, spare_fd;
-	struct ev_io acceptor;
+	struct ev_io acceptor, readiness;
 	struct ev_check waker;        /* reads the clock when the loop wakes */
 	struct ev_prepare flusher;
 	struct ev_timer clock;

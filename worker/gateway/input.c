@@ -130,38 +130,75 @@ static void on_end(struct session *s, ssize_t n)
 	session_close(s);
 }
 
+bool input_offer(struct session *s, char *room, struct transfer *t)
+{
+	if (!s->readable || s->lines_wait || s->ahead.len > 0 || !session_may_read(s))
+		return false;
+	*t = (struct transfer){ .owner = s, .fd = s->fd, .receives = true, .data = room, .size = GATEWAY_READ };
+	return true;
+}
+
+void input_came(struct session *s, const struct transfer *t)
+{
+	ssize_t n = t->result;
+
+	/* Less than asked for is all there is, but for an end that the next read shows. */
+	s->readable = n == GATEWAY_READ || (n > 0 && s->half_closed);
+	if (n > 0) {
+		gateway.counters.bytes_in += (uint64_t)n;
+		s->heard_at = gateway.now_ms;
+		s->ahead = (struct bytes){ t->data, (size_t)n };
+	} else if (n != -EAGAIN) {
+		on_end(s, n);
+	}
+}
+
+void input_keep(struct session *s)
+{
+	struct bytes ahead = s->ahead;
+
+	s->ahead = (struct bytes){ 0 };
+	if (ahead.len == 0)
+		return;
+	if (s->state != SESSION_OPEN) {
+		s->sends_on = true;
+		return;
+	}
+	buffer_append_bytes(&s->in, ahead);
+	s->lines_wait = true;
+	room_count(s);
+}
+
 static enum input brought(const struct session *s, bool much)
 {
-	if (s->state != SESSION_OPEN)
-		return INPUT_NONE;
-	return much || s->lines_wait ? INPUT_MORE : INPUT_SOME;
+	return s->state == SESSION_OPEN && (much || s->lines_wait) ? INPUT_MORE : INPUT_NONE;
 }
 
 enum input input_read(struct session *s)
 {
 	size_t kept = buffer_length(&s->in);
-	ssize_t n;
+	struct bytes data;
+	struct transfer t;
 
 	if (s->lines_wait) {
 		take_lines(s, buffer_bytes(&s->in), 0);
 		return brought(s, false);
 	}
-	n = recv(s->io.fd, gateway.read_buffer, GATEWAY_READ, 0);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return INPUT_NONE;
-	if (n <= 0) {
-		on_end(s, n);
-		return INPUT_NONE;
+	if (input_offer(s, gateway.read_buffer, &t)) {
+		transfer_many(&t, 1);
+		input_came(s, &t);
 	}
-	gateway.counters.bytes_in += (uint64_t)n;
-	s->heard_at = gateway.now_ms;
+	data = s->ahead;
+	s->ahead = (struct bytes){ 0 };
+	if (data.len == 0)
+		return INPUT_NONE;
 	if (kept == 0) {
-		take_lines(s, (struct bytes){ gateway.read_buffer, (size_t)n }, 0);
+		take_lines(s, data, 0);
 	} else {
-		buffer_append(&s->in, gateway.read_buffer, (size_t)n);
+		buffer_append_bytes(&s->in, data);
 		take_lines(s, buffer_bytes(&s->in), kept);
 	}
-	return brought(s, n == GATEWAY_READ);
+	return brought(s, data.len == GATEWAY_READ);
 }
 
 void input_check_time(struct gateway *g, uint64_t now)

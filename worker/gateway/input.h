@@ -3,16 +3,23 @@
 #define WORKER_GATEWAY_INPUT_H
 
 #include "worker/gateway/session.h"
+#include "worker/gateway/transfer.h"
 
 /* What a go has brought. */
 enum input {
-	INPUT_NONE,
-	INPUT_SOME, /* all there was at that time */
+	INPUT_NONE, /* or all there was at that time */
 	INPUT_MORE  /* more than fits into one go */
 };
 
-/* One go: lines that were kept, else one read. */
+/* One go: lines that were kept, else what was read ahead, else one read. */
 enum input input_read(struct session *s);
+
+/* For who reads ahead: into room, of GATEWAY_READ bytes. False: it is not to be read now. */
+bool input_offer(struct session *s, char *room, struct transfer *t);
+/* So it went: what has come stays in that room until input_read() or input_keep(). */
+void input_came(struct session *s, const struct transfer *t);
+/* What was read ahead, and not looked at, is moved to where it stays. */
+void input_keep(struct session *s);
 
 /* What is kept of it is dropped. */
 void input_drop(struct session *s);

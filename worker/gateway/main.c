@@ -17,8 +17,10 @@
 #include "worker/gateway/input.h"
 #include "worker/gateway/pending.h"
 #include "worker/gateway/query.h"
+#include "worker/gateway/readiness.h"
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
+#include "worker/gateway/transfer.h"
 #include "worker/gateway/watch.h"
 #include "worker/gateway/peer.h"
 
@@ -32,7 +34,7 @@ static void on_housekeeping(struct timer *timer)
 {
 	uint64_t now = clock_now_ms();
 
-	session_check_time(&gateway, now);
+	flow_check_time(&gateway, now);
 	input_check_time(&gateway, now);
 	timer_set(&gateway.timers, timer, now + HOUSEKEEPING_MS, on_housekeeping);
 }
@@ -87,6 +89,8 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	gateway.worker_count = m->actors;
 	gateway.session_limit = (c->config.client.sessions + m->gateways - 1) / (m->gateways ? m->gateways : 1);
 	room_init(&gateway, m->gateways);
+	if (!transfer_init())
+		log_info("io_uring is not to be had: each client is written to and read by itself");
 	if (m->actors > CONTROL_WORKERS_MAX) {
 		child_fail(c, EX_SOFTWARE, "more actor workers than a gateway can serve");
 		return;
@@ -188,12 +192,15 @@ static void fini(void)
 	free(gateway.stale);
 	free(gateway.pendings);
 	free(gateway.read_buffer);
+	free(gateway.read_ahead);
 	while (map_next(&gateway.subjects, &at, NULL, &subject))
 		subject_free(subject);
 	map_fini(&gateway.subjects);
 	timers_fini(&gateway.timers);
 	pool_clear();
 	accept_stop();
+	readiness_fini(&gateway);
+	transfer_fini();
 	close(gateway.spare_fd);
 }
 
@@ -208,8 +215,13 @@ int main(void)
 	init_lists();
 	gateway.loop = gateway.child.loop;
 	gateway.read_buffer = memory_new(GATEWAY_READ);
+	gateway.read_ahead = memory_new(CROWD_BATCH * CROWD_STRIDE);
 	gateway.spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	gateway.now_ms = clock_now_ms();
+	if (readiness_init(&gateway) < 0) {
+		fputs("stage-gateway: no epoll set\n", stderr);
+		return EX_OSERR;
+	}
 	ev_check_init(&gateway.waker, on_wake);
 	ev_set_priority(&gateway.waker, EV_MAXPRI); /* before what it woke for */
 	ev_check_start(gateway.loop, &gateway.waker);

@@ -3,7 +3,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/input.h"
 #include "worker/gateway/pending.h"
+#include "worker/gateway/readiness.h"
 #include "worker/gateway/room.h"
 #include "worker/gateway/watch.h"
 
@@ -46,47 +46,28 @@ void session_put(struct session *s, enum session_queue queue)
 		TAILQ_INSERT_TAIL(&gateway.queues[queue], s, queue_next);
 }
 
-void session_watch_socket(struct session *s)
-{
-	int events = s->parting ? EV_READ : 0;
-
-	if (s->state == SESSION_CLOSING)
-		return;
-	/* Who waits for its go is asked then. */
-	if (s->state == SESSION_OPEN && s->queue != SESSION_PAUSED && !s->ready && !s->brims)
-		events |= EV_READ;
-	if (s->is_stalled && !s->parting && !s->ready)
-		events |= EV_WRITE;
-	if (s->io.events == events && ev_is_active(&s->io))
-		return;
-	ev_io_stop(gateway.loop, &s->io);
-	ev_io_set(&s->io, s->io.fd, events);
-	if (events)
-		ev_io_start(gateway.loop, &s->io);
-}
-
 void session_close(struct session *s)
 {
 	if (s->state == SESSION_CLOSING)
 		return;
 	set_state(s, SESSION_CLOSING);
 	session_put(s, SESSION_LEAVING);
-	ev_io_stop(gateway.loop, &s->io);
 	/* The loop must not sleep over it. */
 	ev_feed_event(gateway.loop, &gateway.acceptor, EV_CUSTOM);
 }
 
 /* --- input --- */
 
-static void on_socket(struct ev_loop *loop, struct ev_io *io, int events)
+void session_on_ready(struct session *s)
 {
-	struct session *s = (struct session *)((char *)io - offsetof(struct session, io));
+	bool heard = s->readable && s->state == SESSION_OPEN && s->queue != SESSION_PAUSED && !s->brims;
 
-	(void)loop, (void)events;
+	if (s->state == SESSION_CLOSING)
+		return;
 	if (s->parting)
 		flow_discard(s);
-	else if (s->state != SESSION_CLOSING)
-		crowd_take(s);
+	else if ((heard || (s->is_stalled && s->writable)) && !s->ready)
+		crowd_take(s); /* who is ready waits for its go */
 }
 
 bool session_may_read(struct session *s)
@@ -102,7 +83,6 @@ void session_pause(struct session *s)
 	if (s->queue == SESSION_PAUSED || s->state != SESSION_OPEN)
 		return;
 	session_put(s, SESSION_PAUSED);
-	session_watch_socket(s);
 }
 
 static void resume(struct session *s)
@@ -146,13 +126,14 @@ void session_begin(int take_fd, const char *peer)
 	strncpy(s->peer, peer, sizeof(s->peer) - 1);
 	TAILQ_INIT(&s->pendings);
 	TAILQ_INIT(&s->behind);
-	ev_io_init(&s->io, on_socket, take_fd, EV_READ);
+	s->fd = take_fd;
+	s->writable = true;
 	TAILQ_INSERT_TAIL(&gateway.sessions, s, all);
 	gateway.session_count++;
 	crowd_admit(s);
 	greet(s);
-	if (s->state == SESSION_OPEN)
-		ev_io_start(gateway.loop, &s->io);
+	if (!readiness_add(&gateway, s))
+		session_close(s);
 }
 
 void session_end(struct session *s, enum error_code code)
@@ -178,6 +159,7 @@ static void end_if_done(struct session *s)
 		return;
 	if (gateway.draining) {
 		/* What came too late hears that it did. */
+		s->readable = true;
 		for (int i = 0; i < LAST_READS && s->state == SESSION_OPEN && input_read(s) == INPUT_MORE; i++)
 			;
 		session_end(s, ERROR_SHUTDOWN);
@@ -194,7 +176,6 @@ void session_finish(struct session *s)
 	if (s->queue == SESSION_PAUSED)
 		session_put(s, SESSION_NOWHERE);
 	s->ready = false;
-	session_watch_socket(s);
 	flow_mark(s);
 }
 
@@ -231,25 +212,30 @@ static void reap(struct session *s)
 	}
 	TAILQ_REMOVE(&gateway.sessions, s, all);
 	gateway.session_count--;
-	close(s->io.fd);
+	close(s->fd);
 	input_drop(s);
 	room_forget(s);
-	buffer_fini(&s->out);
+	flow_drop(s);
 	free(s->client);
 	free(s);
 }
 
 void session_flush_all(struct gateway *g)
 {
-	struct session *s;
+	struct session *s, *found[TRANSFER_MOST];
+	unsigned count;
 
-	while ((s = TAILQ_FIRST(&g->dirty)) != NULL) {
-		TAILQ_REMOVE(&g->dirty, s, dirty_next);
-		s->is_dirty = false;
-		end_if_done(s);
-		if (s->state != SESSION_CLOSING && !s->is_stalled && !crowd_takes_output(s))
-			flow_flush(s);
-	}
+	do {
+		count = 0;
+		while (count < TRANSFER_MOST && (s = TAILQ_FIRST(&g->dirty)) != NULL) {
+			end_if_done(s); /* what that writes goes with the rest */
+			TAILQ_REMOVE(&g->dirty, s, dirty_next);
+			s->is_dirty = false;
+			if (s->state != SESSION_CLOSING && !s->is_stalled && !crowd_takes_output(s))
+				found[count++] = s;
+		}
+		flow_flush_many(found, count);
+	} while (count > 0);
 }
 
 bool session_reap_all(struct gateway *g)

@@ -2,7 +2,6 @@
 #ifndef WORKER_GATEWAY_SESSION_H
 #define WORKER_GATEWAY_SESSION_H
 
-#include <ev.h>
 #include <sys/queue.h>
 
 #include "common/buffer.h"
@@ -44,11 +43,13 @@ enum session_queue {
 
 struct session {
 	TAILQ_ENTRY(session) all, dirty_next, stalled_next, queue_next, unfinished_next;
-	struct ev_io io;
+	int fd;
 	enum session_state state;
 	enum session_queue queue;
 	bool is_dirty, is_stalled, is_unfinished; /* unfinished: a line has begun, and not ended */
 	bool ready, owed;  /* it may have something to be heard, or is owed output, at its next go */
+	bool readable, writable; /* its socket, as far as is known (readiness.h) */
+	bool half_closed;  /* the client has closed its side, or all of it */
 	bool brims;        /* nothing is taken from it until more of its output is read */
 	bool lines_wait;   /* `in` may hold whole lines */
 	bool greeted;      /* its first line has been seen */
@@ -63,6 +64,7 @@ struct session {
 	uint64_t greedy_until; /* monotonic ms (crowd.h), and lines since crowd.c began to count */
 	unsigned lines, lines_since;
 	struct buffer in, out;
+	struct bytes ahead; /* read, and not looked at: only while its queue is served */
 	size_t counted_in, counted_out; /* bytes of these that room.c knows of */
 	struct session_pending_list pendings; /* in the order they came */
 	struct barrier *first_barrier, *last_barrier;
@@ -107,14 +109,12 @@ bool session_may_read(struct session *s);
 void session_pause(struct session *s);
 void session_resume_all(struct gateway *g);
 
-/* Watches its socket for what its state needs. */
-void session_watch_socket(struct session *s);
+/* Its socket has become readable or writable. */
+void session_on_ready(struct session *s);
 
 /* Between loop turns: writes what is waiting. */
 void session_flush_all(struct gateway *g);
 /* Frees what has ended, as far as the loop turn has time for. True: there are more. */
 bool session_reap_all(struct gateway *g);
-/* Time limits: stall and idle. */
-void session_check_time(struct gateway *g, uint64_t now);
 
 #endif
