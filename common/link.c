@@ -85,9 +85,30 @@ void link_flush(struct link *link)
 	set_writing(link, !link->closing && !link->deaf && buffer_length(&link->out) > 0);
 }
 
+/* Tells of the next whole frames, if they are several; how many are told of. */
+static unsigned look_ahead(struct link *link)
+{
+	struct bytes have = buffer_bytes(&link->in), found[LINK_AHEAD];
+	unsigned count = 0;
+	uint32_t length;
+
+	while (count < LINK_AHEAD && have.len >= sizeof(length)) {
+		memcpy(&length, have.data, sizeof(length));
+		if (have.len - sizeof(length) < length)
+			break;
+		found[count++] = (struct bytes){ have.data + sizeof(length), length };
+		have = (struct bytes){ have.data + sizeof(length) + length, have.len - sizeof(length) - length };
+	}
+	if (count > 1)
+		link->handlers->on_ahead(link, found, count);
+	return count;
+}
+
 /* Hands whole frames on; false where the link has ended meanwhile. */
 static bool deliver(struct link *link)
 {
+	unsigned told = 0; /* frames to come that on_ahead has been told of */
+
 	while (!link->closing && !link->paused) {
 		struct bytes have = buffer_bytes(&link->in);
 		uint32_t length;
@@ -103,6 +124,8 @@ static bool deliver(struct link *link)
 			buffer_reserve(&link->in, length + sizeof(length) - have.len);
 			return true;
 		}
+		if (link->handlers->on_ahead && told-- == 0)
+			told = look_ahead(link) - 1;
 		link->handlers->on_frame(link, (struct bytes){ have.data + sizeof(length), length });
 		link->taken_bytes += sizeof(length) + length;
 		buffer_consume(&link->in, sizeof(length) + length);

@@ -12,12 +12,16 @@
 
 #define LINK_FRAME_MAX (64u << 20) /* bytes of one body; a longer one ends the link */
 
+#define LINK_AHEAD 8
+
 struct link;
 
 struct link_handlers {
 	/* One whole frame body, borrowed for the call. May write frames and call
 	 * link_close(). */
 	void (*on_frame)(struct link *link, struct bytes body);
+	/* Optional: these frames follow next, count <= LINK_AHEAD. For who fetches memory early. */
+	void (*on_ahead)(struct link *link, const struct bytes *bodies, unsigned count);
 	/* The peer is gone or broke the framing (error: -errno, 0 at end of stream).
 	 * Called once, when the loop prepares, never from inside link_* calls. The
 	 * frames never handed to the kernel are still in link->out. */

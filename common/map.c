@@ -82,6 +82,19 @@ void *map_get(const struct map *m, struct bytes key)
 	return s ? s->value : NULL;
 }
 
+void map_prefetch(const struct map *m, uint64_t hash)
+{
+	if (m->count > 0)
+		__builtin_prefetch(&m->slots[hash & (m->capacity - 1)]);
+}
+
+void *map_guess(const struct map *m, uint64_t hash)
+{
+	const struct map_slot *s = m->count > 0 ? &m->slots[hash & (m->capacity - 1)] : NULL;
+
+	return s && s->key && s->hash == hash ? s->value : NULL;
+}
+
 void *map_put(struct map *m, struct bytes key, void *value)
 {
 	uint64_t hash = hash_local(key);

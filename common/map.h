@@ -29,6 +29,12 @@ void *map_put(struct map *m, struct bytes key, void *value);
 /* Returns the value that was there or NULL. */
 void *map_remove(struct map *m, struct bytes key);
 
+/* For who looks up several keys, by their hash_local(), and would not wait for memory at each:
+ * fetches where a key with that hash is … */
+void map_prefetch(const struct map *m, uint64_t hash);
+/* … and then: the value it most likely has, or NULL. Keys are not compared. */
+void *map_guess(const struct map *m, uint64_t hash);
+
 /* Iteration: at = 0 to begin; false at the end. Removing the entry just returned
  * is allowed; adding is not. ret_key may be NULL. */
 bool map_next(const struct map *m, size_t *at, struct bytes *ret_key, void **ret_value);

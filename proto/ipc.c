@@ -205,6 +205,17 @@ bool ipc_decode_request(struct bytes body, struct ipc_request *ret)
 	return true;
 }
 
+bool ipc_peek_address(struct bytes body, struct bytes *ret)
+{
+	struct msgpack_reader r = open_body(body, IPC_REQUEST, 7);
+	struct request_head head;
+
+	if (!read_head(&r, &head, sizeof(head)))
+		return false;
+	*ret = msgpack_read_str(&r);
+	return !r.bad;
+}
+
 void ipc_encode_reply(struct buffer *out, const struct ipc_reply *m)
 {
 	const struct reply_head head = {

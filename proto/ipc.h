@@ -132,6 +132,9 @@ struct ipc_committed {
 
 /* Type of a body, 0 where it is none. Decoders: false where the body is malformed. */
 unsigned ipc_type(struct bytes body);
+
+/* Whom a request is for, without reading more of it. False: it is another frame. */
+bool ipc_peek_address(struct bytes body, struct bytes *ret);
 bool ipc_decode_request(struct bytes body, struct ipc_request *ret);
 bool ipc_decode_reply(struct bytes body, struct ipc_reply *ret);
 bool ipc_decode_cancel(struct bytes body, uint32_t *ret_rid);

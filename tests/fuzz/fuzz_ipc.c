@@ -34,6 +34,18 @@ TWICE(load, struct ipc_load)
 TWICE(loaded, struct ipc_loaded)
 TWICE(committed, struct ipc_committed)
 
+/* Whom it is for can be known beforehand. */
+static void peek(struct bytes body)
+{
+	struct ipc_request m;
+	struct bytes address = { NULL, 0 };
+
+	if (ipc_peek_address(body, &address))
+		FUZZ_CHECK(ipc_type(body) == IPC_REQUEST);
+	if (ipc_decode_request(body, &m))
+		FUZZ_CHECK(ipc_peek_address(body, &address) && bytes_equal(address, m.address));
+}
+
 static bool plain(struct bytes body)
 {
 	uint32_t rid;
@@ -89,6 +101,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	            load_twice(body) + loaded_twice(body) + committed_twice(body) + plain(body) + batch(body);
 
 	FUZZ_CHECK(kinds <= 1 && (kinds == 0 || ipc_type(body) != 0));
+	peek(body);
 	as_msgpack(body);
 	return 0;
 }

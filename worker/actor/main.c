@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "worker/actor/acquire.h"
+#include "worker/actor/ahead.h"
 #include "worker/actor/call.h"
 #include "worker/actor/crash_note.h"
 #include "worker/actor/mailbox.h"
@@ -73,8 +74,14 @@ static void on_gateway_lost(struct link *link, int error)
 	acquire_peer_changed(peer->worker, peer->index);
 }
 
+static void on_gateway_ahead(struct link *link, const struct bytes *bodies, unsigned count)
+{
+	(void)link;
+	ahead_fetch(&worker, bodies, count);
+}
+
 static const struct link_handlers gateway_handlers = {
-	.on_frame = on_gateway_frame, .on_lost = on_gateway_lost,
+	.on_frame = on_gateway_frame, .on_ahead = on_gateway_ahead, .on_lost = on_gateway_lost,
 };
 
 static void connect_gateway(const struct control_peer *m, int take_fd)

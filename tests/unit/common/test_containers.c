@@ -8,6 +8,7 @@
 
 #include "common/buffer.h"
 #include "common/histogram.h"
+#include "common/hash.h"
 #include "common/map.h"
 #include "common/timer.h"
 
@@ -54,6 +55,37 @@ static void a_map_keeps_what_is_put_until_it_is_removed(void **state)
 	while (map_next(&m, &at, NULL, &value))
 		seen++;
 	assert_int_equal(seen, m.count);
+	map_fini(&m);
+}
+
+/* Most keys stand at their own place; a guess is never another key's value. */
+static void a_map_guesses_most_values_by_their_hash(void **state)
+{
+	enum { COUNT = 5000 };
+	static int values[COUNT];
+	struct map m = { 0 };
+	char text[16];
+	int right = 0;
+
+	(void)state;
+	map_prefetch(&m, 1);
+	assert_null(map_guess(&m, 1));
+	for (int i = 0; i < COUNT; i++)
+		map_put(&m, key_of(i, text), &values[i]);
+	for (int i = 0; i < COUNT; i++) {
+		uint64_t hash = hash_local(key_of(i, text));
+		void *guess;
+
+		map_prefetch(&m, hash);
+		guess = map_guess(&m, hash);
+		assert_true(guess == NULL || guess == &values[i]);
+		right += guess != NULL;
+	}
+	assert_in_range(right, COUNT / 2, COUNT);
+	for (int i = 0; i < COUNT; i++)
+		map_remove(&m, key_of(i, text));
+	for (int i = 0; i < COUNT; i++)
+		assert_null(map_guess(&m, hash_local(key_of(i, text))));
 	map_fini(&m);
 }
 
@@ -183,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_buffer_is_a_queue_of_bytes),
 		cmocka_unit_test(a_map_keeps_what_is_put_until_it_is_removed),
+		cmocka_unit_test(a_map_guesses_most_values_by_their_hash),
 		cmocka_unit_test(a_map_may_lose_the_entry_that_is_looked_at),
 		cmocka_unit_test(timers_fire_in_order_whatever_is_set_and_cleared),
 		cmocka_unit_test(timers_of_one_moment_fire_as_they_were_set),

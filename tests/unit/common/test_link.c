@@ -11,7 +11,7 @@
 static struct ev_loop *loop;
 static struct link ends[2];
 static int fds[2];
-static uint64_t received, bytes;
+static uint64_t received, bytes, told; /* told: frames before this one were, or came alone */
 static int lost[2], lost_error;
 
 static int index_of(const struct link *link)
@@ -32,6 +32,16 @@ static void on_frame(struct link *link, struct bytes body)
 		link_pause(link);
 }
 
+/* The next frames in their order; one that comes alone need not be told of. */
+static void on_ahead(struct link *link, const struct bytes *bodies, unsigned count)
+{
+	(void)link;
+	assert_in_range(count, 2, LINK_AHEAD);
+	for (unsigned i = 0; i < count; i++)
+		assert_true(bodies[i].len == 0 || (unsigned char)bodies[i].data[0] == (unsigned char)(received + i));
+	told = received + count;
+}
+
 static void on_lost(struct link *link, int error)
 {
 	lost[index_of(link)]++;
@@ -39,7 +49,7 @@ static void on_lost(struct link *link, int error)
 	link_fini(link);
 }
 
-static const struct link_handlers handlers = { .on_frame = on_frame, .on_lost = on_lost };
+static const struct link_handlers handlers = { .on_frame = on_frame, .on_lost = on_lost, .on_ahead = on_ahead };
 
 static int set_up(void **state)
 {
@@ -53,7 +63,7 @@ static int set_up(void **state)
 		assert_int_equal(link_init(&ends[i], loop, fds[i], &handlers, NULL), 0);
 		lost[i] = 0;
 	}
-	received = bytes = 0;
+	received = bytes = told = 0;
 	lost_error = 1;
 	return 0;
 }
@@ -151,6 +161,16 @@ static void what_was_read_when_it_was_paused_is_handed_on_afterwards(void **stat
 	assert_int_equal(received, 3);
 }
 
+static void it_tells_of_the_next_frames(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < LINK_AHEAD + 3; i++)
+		put_frame(&ends[0], (unsigned char)i, 10);
+	run_until_quiet();
+	assert_int_equal(received, LINK_AHEAD + 3);
+	assert_int_equal(told, LINK_AHEAD + 3);
+}
+
 static void it_says_when_too_much_is_waiting(void **state)
 {
 	(void)state;
@@ -172,7 +192,7 @@ int main(void)
 		T(frames_arrive_whole_and_in_order), T(too_long_a_frame_ends_the_link),
 		T(closing_inside_a_handler_is_told_once), T(a_paused_link_keeps_its_frames),
 		T(what_was_read_when_it_was_paused_is_handed_on_afterwards),
-		T(it_says_when_too_much_is_waiting),
+		T(it_tells_of_the_next_frames), T(it_says_when_too_much_is_waiting),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
