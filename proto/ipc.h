@@ -132,9 +132,7 @@ struct ipc_committed {
 
 /* Type of a body, 0 where it is none. Decoders: false where the body is malformed. */
 unsigned ipc_type(struct bytes body);
-
-/* Whom a request is for, without reading more of it. False: it is another frame. */
-bool ipc_peek_address(struct bytes body, struct bytes *ret);
+bool ipc_peek_address(struct bytes body, struct bytes *ret); /* of a request, and no more of it */
 bool ipc_decode_request(struct bytes body, struct ipc_request *ret);
 bool ipc_decode_reply(struct bytes body, struct ipc_reply *ret);
 bool ipc_decode_cancel(struct bytes body, uint32_t *ret_rid);
@@ -142,8 +140,7 @@ bool ipc_decode_event(struct bytes body, struct ipc_event *ret);
 bool ipc_decode_unwatch(struct bytes body, struct ipc_unwatch *ret);
 bool ipc_decode_load(struct bytes body, struct ipc_load *ret);
 bool ipc_decode_loaded(struct bytes body, struct ipc_loaded *ret);
-/* entries gets what ipc_next_entry() reads; false there at the end or on malformed
- * entries: count what you read. */
+/* Entries: what ipc_next_entry() reads. It is false at their end, and where they are malformed. */
 bool ipc_decode_batch(struct bytes body, struct ipc_batch_head *ret, struct bytes *ret_entries);
 bool ipc_next_entry(struct bytes *entries, struct ipc_batch_entry *ret);
 bool ipc_decode_committed(struct bytes body, struct ipc_committed *ret);
