@@ -3,7 +3,8 @@
 #
 #   sh etc/dependencies.sh          what building and running need
 #   sh etc/dependencies.sh test     that, and what the tests need
-#   sh etc/dependencies.sh --list [test]   names them, installs nothing
+#   sh etc/dependencies.sh bench    that, and what Stage is measured beside
+#   sh etc/dependencies.sh --list [test|bench]   names them, installs nothing
 #
 # Missing packages are installed where that is possible (root, or sudo without a
 # password); otherwise they are named in one line to copy, and the exit code is 1.
@@ -13,6 +14,7 @@ run='build-essential meson ninja-build pkg-config python3 netcat-openbsd
 	libev-dev liburing-dev libmsgpack-dev libmsgpuck-dev libinih-dev liblua5.4-dev
 	librocksdb-dev libpq-dev libxxhash-dev libseccomp-dev libssl-dev libuv1-dev libraft-dev'
 test='libcmocka-dev libyajl-dev clang libclang-rt-14-dev redis-server postgresql iproute2 nftables valgrind'
+bench='nats-server erlang-base'
 
 list_only=no
 if [ "${1:-}" = --list ]; then
@@ -22,8 +24,9 @@ fi
 case "${1:-run}" in
 run) packages=$run ;;
 test) packages="$run $test" ;;
+bench) packages="$run $test $bench" ;;
 *)
-	echo "usage: sh etc/dependencies.sh [--list] [run|test]" >&2
+	echo "usage: sh etc/dependencies.sh [--list] [run|test|bench]" >&2
 	exit 64
 	;;
 esac
