@@ -263,7 +263,7 @@ static void refuse_held(struct peer *peer)
 	for (p = TAILQ_FIRST(&peer->held); p; p = next) {
 		next = TAILQ_NEXT(p, place_next);
 		if (p->kind != PENDING_REWATCH)
-			reply_failed(p, ERROR_UNREACHABLE);
+			reply_unreachable(p, peer);
 	}
 }
 

@@ -3,6 +3,7 @@
 
 #include "common/log.h"
 #include "proto/json.h"
+#include "proto/msgpack.h"
 #include "worker/gateway/gateway.h"
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
@@ -66,12 +67,28 @@ static bool answer(struct pending *p, const struct ipc_reply *reply)
 	return true;
 }
 
-void reply_failed(struct pending *take_pending, enum error_code code)
+static void end(struct pending *take_pending, const struct ipc_reply *reply)
 {
-	if (answer(take_pending, &(struct ipc_reply){ .code = code }))
+	if (answer(take_pending, reply))
 		pending_dismiss(take_pending);
 	else
 		source_ask_later(take_pending);
+}
+
+void reply_failed(struct pending *take_pending, enum error_code code)
+{
+	end(take_pending, &(struct ipc_reply){ .code = code });
+}
+
+void reply_unreachable(struct pending *take_pending, const struct peer *node)
+{
+	struct buffer details = { 0 };
+
+	msgpack_write_map(&details, 1);
+	msgpack_write_str(&details, BYTES_LITERAL("node"));
+	msgpack_write_str(&details, bytes_of(node->name));
+	end(take_pending, &(struct ipc_reply){ .code = ERROR_UNREACHABLE, .payload = buffer_bytes(&details) });
+	buffer_fini(&details);
 }
 
 void reply_cancel(struct pending *p)

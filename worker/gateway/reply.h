@@ -14,5 +14,7 @@ void reply_cancel(struct pending *p);
 
 /* Ends a request without its owner: for the deadline, a crash. */
 void reply_failed(struct pending *take_pending, enum error_code code);
+/* The same where the node that owns its actor is away: the answer names it. */
+void reply_unreachable(struct pending *take_pending, const struct peer *node);
 
 #endif

@@ -45,7 +45,7 @@ void request_on_deadline(struct timer *timer)
 	if (p->place == PENDING_SENT)
 		timer_set(&gateway.timers, timer, timer->at + BACKSTOP_MS, on_backstop);
 	else
-		reply_failed(p, route_late(p));
+		route_late(p);
 }
 
 static uint64_t deadline_of(const struct client_request *q)

@@ -166,7 +166,7 @@ static void send_to_owner(struct pending *p, bool first)
 	}
 	p->request.forwarded = p->of_asker && peer->kind == PEER_NODE;
 	if (peer_is_away(peer) && !peer->up && p->kind != PENDING_REWATCH)
-		reply_failed(p, ERROR_UNREACHABLE);
+		reply_unreachable(p, peer);
 	else if (peer_is_away(peer) || (!first && !TAILQ_EMPTY(&peer->held)))
 		put(p, PENDING_HELD, peer);
 	else
@@ -357,12 +357,15 @@ void route_settle(void)
 	send_all(&list);
 }
 
-enum error_code route_late(const struct pending *p)
+void route_late(struct pending *take_pending)
 {
-	const struct control_shard *owner = &gateway.child.shards[p->request.shard];
-	bool far = p->place == PENDING_HELD ? p->peer->kind == PEER_NODE : CONTROL_IS_NODE(owner->worker);
+	uint32_t owner = gateway.child.shards[take_pending->request.shard].worker;
+	const struct peer *peer = take_pending->place == PENDING_HELD ? take_pending->peer : peer_owner(owner);
 
-	return far ? ERROR_UNREACHABLE : ERROR_EXPIRED;
+	if (peer != NULL && peer->kind == PEER_NODE)
+		reply_unreachable(take_pending, peer);
+	else
+		reply_failed(take_pending, CONTROL_IS_NODE(owner) ? ERROR_UNREACHABLE : ERROR_EXPIRED);
 }
 
 bool route_is_clogged(struct bytes address)

@@ -49,8 +49,8 @@ void route_map_changed(void);
 /* Sends what no longer has to wait; before the loop sleeps. */
 void route_settle(void);
 
-/* Its deadline is over before it was handed to anybody: the code that says why. */
-enum error_code route_late(const struct pending *p);
+/* Its deadline is over before it was handed to anybody: it is answered, and told why. */
+void route_late(struct pending *take_pending);
 
 /* Whether so much waits for a worker or its link that actors' requests are refused. */
 bool route_is_clogged(struct bytes address);

@@ -93,7 +93,27 @@ def without_a_link_a_deadline_ends_as_unreachable(stage):
     stage.moves_to_node(0, 3)
     alice = stage.client()
     alice.says("1 get a.1 x t=50")
-    alice.hears("1 err unreachable")
+    alice.hears('1 err unreachable {"node":"node0"}')
+
+
+def what_waits_behind_a_former_owner_ends_as_unreachable_too(stage):
+    link, alice = abroad(stage), stage.client()
+    alice.says("1 call a.1 f")
+    asked = link.hears("call")
+    stage.node_is(1)
+    stage.moves_to_node(1, 4)
+    alice.says("2 call a.1 g t=50")
+    alice.hears('2 err unreachable {"node":"node1"}')
+    link.answers(asked, 1, (1, 1))
+    alice.hears("1 ok v=1:1 1")
+
+
+def an_actor_that_asks_hears_which_node_is_away(stage):
+    stage.node_is(0, up=False)
+    stage.moves_to_node(0, 3)
+    stage.workers[0].sends(wire.request(7, "call", "a.1", caller="b.1", members="f", payload=[]))
+    got = stage.workers[0].hears_type(wire.REPLY)
+    assert (got.rid, got.code, got.payload) == (7, "unreachable", {"node": "node0"})
 
 
 def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
@@ -105,7 +125,7 @@ def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
     stage.node_is(0, up=False)
     alice.hears("1 err lost")
     alice.says("3 call a.1 g t=60000")
-    alice.hears("3 err unreachable")
+    alice.hears('3 err unreachable {"node":"node0"}')
     # Its watch goes on when it is back.
     stage.node_is(0)
     link = stage.node_linked(0)
