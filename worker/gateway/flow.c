@@ -11,7 +11,8 @@
 #include "worker/gateway/room.h"
 #include "worker/gateway/watch.h"
 
-#define PARTING_MS 1000    /* who sends on after the farewell is listened to for so long */
+#define FAREWELL_MS 1000   /* who is told that the server stops has so long to close its side */
+#define PARTING_MS 1000    /* who sends on after that is listened to for so long */
 #define DISCARD_AT_ONCE 16 /* reads */
 #define OUTPUT_FIRST 1024  /* bytes of the block that output begins with; the pool has it ready */
 
@@ -104,13 +105,19 @@ void flow_discard(struct session *s)
 		session_close(s);
 }
 
+/* In the middle of a line, or not silent since the farewell. */
+static bool seems_to_send(const struct session *s)
+{
+	return s->discarding || s->is_unfinished || (s->farewell_at != 0 && s->heard_at >= s->farewell_at);
+}
+
 /* All is written. Bytes of the client that nobody has read would make the kernel break the
  * connection, and the farewell with it: who is still sending is given time to hear it. */
 static void part(struct session *s)
 {
 	shutdown(s->fd, SHUT_WR);
 	s->parting = true;
-	s->sends_on |= s->discarding;
+	s->sends_on |= seems_to_send(s);
 	s->progress_at = gateway.now_ms;
 	flow_set_stalled(s, true);
 	flow_discard(s);
@@ -250,11 +257,23 @@ void session_send_tail(struct session *s, struct bytes id, struct bytes tail)
 	wrote(s, before);
 }
 
+/* The server stops, and waits for nobody who does not close. */
+static void end_farewells(struct gateway *g, uint64_t now)
+{
+	struct session *s;
+
+	TAILQ_FOREACH (s, &g->sessions, all)
+		if (s->state == SESSION_OPEN && s->farewell_at != 0 && s->farewell_at + FAREWELL_MS < now)
+			flow_mute(s);
+}
+
 void flow_check_time(struct gateway *g, uint64_t now)
 {
 	struct session *s;
 	uint64_t idle = g->config->client.idle;
 
+	if (g->draining)
+		end_farewells(g, now);
 	TAILQ_FOREACH (s, &g->stalled, stalled_next) {
 		uint64_t patience = s->parting ? PARTING_MS : g->config->client.stall;
 

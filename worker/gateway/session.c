@@ -136,11 +136,20 @@ void session_begin(int take_fd, const char *peer)
 		session_close(s);
 }
 
+/* Once, for whichever reason was the first. */
+static void say_farewell(struct session *s, enum error_code code)
+{
+	if (s->farewell_at != 0)
+		return;
+	s->farewell_at = gateway.now_ms;
+	session_send(s, &(struct client_line){ .word = "bye", .code = code });
+}
+
 void session_end(struct session *s, enum error_code code)
 {
 	if (s->state == SESSION_CLOSING || s->muted)
 		return;
-	session_send(s, &(struct client_line){ .word = "bye", .code = code });
+	say_farewell(s, code);
 	if (s->state != SESSION_CLOSING)
 		flow_mute(s);
 }
@@ -152,20 +161,23 @@ void session_drain(struct session *s)
 	flow_mark(s);
 }
 
-/* Everything in flight is answered: it may end. */
+/* Everything in flight is answered: it may end. Who is told so by a server that stops may
+ * have asked something meanwhile; it hears that this came too late, until it closes its side
+ * or its time is over (flow.c). */
 static void end_if_done(struct session *s)
 {
 	if (s->muted || !TAILQ_EMPTY(&s->pendings))
 		return;
-	if (gateway.draining) {
-		/* What came too late hears that it did. */
+	if (gateway.draining && s->farewell_at == 0) {
 		s->readable = true;
 		for (int i = 0; i < LAST_READS && s->state == SESSION_OPEN && input_read(s) == INPUT_MORE; i++)
 			;
-		session_end(s, ERROR_SHUTDOWN);
-	} else if (s->state == SESSION_FINISHING) {
-		flow_mute(s);
+		say_farewell(s, ERROR_SHUTDOWN);
+		if (s->state == SESSION_OPEN && (s->readable || s->lines_wait))
+			crowd_call(s);
 	}
+	if (s->state == SESSION_FINISHING)
+		flow_mute(s);
 }
 
 void session_finish(struct session *s)

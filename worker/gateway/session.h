@@ -26,7 +26,7 @@ struct barrier {
 
 enum session_state {
 	SESSION_OPEN,
-	SESSION_FINISHING, /* bye or drain: what is in flight is finished, nothing more is read */
+	SESSION_FINISHING, /* bye, or its time is over: what is in flight is finished, nothing more is read */
 	SESSION_CLOSING,   /* ends when the loop prepares */
 	SESSION_STATE_COUNT
 };
@@ -59,7 +59,7 @@ struct session {
 	unsigned inflight, bad_lines; /* bad: consecutive */
 	size_t pending_bytes; /* of what is in flight */
 	uint64_t number, since_ms; /* of this connection, for admins; real time */
-	uint64_t heard_at, progress_at, begun_at; /* monotonic ms; begun: the unfinished line */
+	uint64_t heard_at, progress_at, begun_at, farewell_at; /* ms; begun: the unfinished line; farewell: 0, not told */
 	uint64_t requests; /* counts them */
 	uint64_t greedy_until; /* monotonic ms (crowd.h), and lines since crowd.c began to count */
 	unsigned lines, lines_since;
@@ -93,7 +93,7 @@ void session_send_tail(struct session *s, struct bytes id, struct bytes tail);
 void session_end(struct session *s, enum error_code code);
 /* Nothing more is read; it ends when everything in flight is answered. */
 void session_finish(struct session *s);
-/* The server stops: what is in flight is finished, what comes now is refused. */
+/* The server stops: what is in flight is finished, what comes now, or crosses the farewell, is refused. */
 void session_drain(struct session *s);
 /* Ends it as it is; it goes when the loop prepares. */
 void session_close(struct session *s);

@@ -1,5 +1,6 @@
 """Requests of clients: what becomes of each on its way to an actor and back."""
 
+import socket
 import sys
 import time
 
@@ -204,6 +205,36 @@ def a_server_that_stops_finishes_and_refuses(stage):
     worker.answers(asked, 1, (1, 1))
     alice.hears("1 ok v=1:1 1", "* bye shutdown")
     alice.is_closed()
+    assert stage.ends() == 0
+
+
+def what_crosses_the_farewell_of_a_server_that_stops_is_answered(stage):
+    alice, bob, carol = stage.client(), stage.client(), stage.client()
+    stage.drains()
+    carol.hears("* drain", "* bye shutdown")         # so all have been told
+    alice.says(*(f"{n} call a.1 f" for n in range(200)), "x ping @")
+    alice.hears("* drain", "* bye shutdown", *(f"{n} err draining" for n in range(200)), "x ok")
+    alice.socket.shutdown(socket.SHUT_WR)
+    assert alice.socket.recv(1) == b"", "it closes in good order once its client has"
+    bob.says("1 get a.1 x", "2 bye @")
+    bob.hears("* drain", "* bye shutdown", "1 err draining", "2 ok")
+    assert bob.socket.recv(1) == b""
+    assert stage.ends() == 0, "carol, who does not close, is not waited for"
+
+
+def who_asks_on_after_the_farewell_is_answered_up_to_an_end_in_good_order(stage):
+    alice = stage.client()
+    stage.drains()
+    alice.hears("* drain", "* bye shutdown")
+    asked, heard, more = 0, b"", b""
+    while asked == 0 or more:
+        alice.says(f"{asked} get a.1 x")
+        asked += 1
+        more = alice.socket.recv(4096)               # an end of any other kind is an error
+        heard += more
+    answers = heard.decode().splitlines()
+    assert answers == [f"{n} err draining" for n in range(len(answers))], answers
+    assert len(answers) == asked - 1 > 0, "only the last came when nobody answered any more"
     assert stage.ends() == 0
 
 
