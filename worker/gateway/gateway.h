@@ -16,8 +16,6 @@
 #define GATEWAY_PEERS_MAX GATEWAY_ASKER(GATEWAY_ASKERS_MAX)
 #define GATEWAY_READ 16384      /* bytes read from a client at once, into one shared buffer */
 
-struct pending;
-TAILQ_HEAD(pending_list, pending);
 TAILQ_HEAD(peer_list, peer);
 
 enum peer_kind {
@@ -86,6 +84,7 @@ struct gateway {
 	struct room input, output, in_flight;
 	uint64_t session_count, session_limit;
 	struct map subjects;          /* address -> struct subject */
+	uint64_t renewals;            /* of these, how many are to be taken up */
 	struct timers timers;
 	struct timer housekeeping;
 	struct gateway_counters counters;

@@ -1,6 +1,8 @@
 /* The table of requests in flight. */
 #include "worker/gateway/pending.h"
 
+#include <stdlib.h>
+
 #include "common/memory.h"
 #include "common/pool.h"
 #include "worker/gateway/gateway.h"
@@ -102,6 +104,7 @@ void pending_free(struct pending *p)
 {
 	detach(p);
 	route_take_out(p);
+	free(p->kept);
 	if (p->request.rid)
 		give_slot(p->request.rid);
 	if (p->kind == PENDING_CLIENT)

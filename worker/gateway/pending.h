@@ -19,6 +19,7 @@ enum pending_place {
 	PENDING_SENT,     /* its worker's link has it; a TELL: the kernel may not have it yet */
 	PENDING_HELD,     /* its worker is away */
 	PENDING_HOMELESS, /* its shard has no owner, or is between two, or the map is awaited that it was sent by */
+	PENDING_ANSWERED, /* its answer is kept until a watch is taken up (kept.h) */
 };
 
 /* The request's slices point into the bytes behind it. */
@@ -33,6 +34,8 @@ struct pending {
 	uint64_t sent_end;           /* SENT: it is the worker's once its link has sent so much */
 	size_t size;                 /* bytes it takes here */
 	struct timer deadline;
+	struct ipc_reply *kept;      /* ANSWERED: that, owned */
+	unsigned wait_ms;            /* REWATCH: after the next refusal */
 	/* CLIENT */
 	struct session *session;     /* NULL: gone or answered, the reply is for nobody */
 	enum client_verb verb;

@@ -227,10 +227,8 @@ bool relay_unwatch(struct peer *from, struct bytes body)
 	if (!ipc_decode_unwatch(body, &m))
 		return false;
 	s = watch_find_subject(m.address);
-	if (s) {
-		subject_set_relay(s, peer_bit(from), false);
-		watch_release_subject(s);
-	}
+	if (s)
+		source_end_relay(s, from);
 	return true;
 }
 

@@ -5,6 +5,7 @@
 #include "proto/json.h"
 #include "proto/msgpack.h"
 #include "worker/gateway/gateway.h"
+#include "worker/gateway/kept.h"
 #include "worker/gateway/relay.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/source.h"
@@ -91,8 +92,16 @@ void reply_unreachable(struct pending *take_pending, const struct peer *node)
 	buffer_fini(&details);
 }
 
+void reply_kept(struct pending *take_pending)
+{
+	(void)answer(take_pending, take_pending->kept);
+	pending_free(take_pending);
+}
+
 void reply_cancel(struct pending *p)
 {
+	if (p->place == PENDING_ANSWERED)
+		return;
 	if (p->place != PENDING_SENT) {
 		reply_failed(p, ERROR_CANCELLED);
 		return;
@@ -137,6 +146,8 @@ static bool on_reply(struct peer *peer, struct bytes body)
 		route_again(p);
 	else if (early && !p->cancelled && is_wanted(p))
 		route_later(p);
+	else if (gateway.renewals > 0 && kept_takes(p, &reply))
+		return true;
 	else if (answer(p, &reply))
 		pending_free(p);
 	else

@@ -8,6 +8,9 @@
 /* A link's on_frame. */
 void reply_frame(struct link *link, struct bytes body);
 
+/* Its answer was kept (kept.h), and is passed on. */
+void reply_kept(struct pending *take_pending);
+
 /* Gives a request up: what its owner has not got yet ends here; what it has is given up
  * there, and its own answer says how. */
 void reply_cancel(struct pending *p);

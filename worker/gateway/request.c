@@ -44,6 +44,8 @@ void request_on_deadline(struct timer *timer)
 
 	if (p->place == PENDING_SENT)
 		timer_set(&gateway.timers, timer, timer->at + BACKSTOP_MS, on_backstop);
+	else if (p->place == PENDING_ANSWERED)
+		reply_failed(p, ERROR_TIMEOUT);
 	else
 		route_late(p);
 }

@@ -6,6 +6,7 @@
 #include "worker/gateway/relay.h"
 #include "worker/gateway/reply.h"
 #include "worker/gateway/source.h"
+#include "worker/gateway/watch.h"
 
 /* The owner may learn of its shard after us: ask it again so soon. */
 #define RETRY_MS 10
@@ -28,6 +29,8 @@ static struct pending_list *list_of(const struct pending *p)
 		return &p->peer->held;
 	case PENDING_HOMELESS:
 		return &gateway.homeless;
+	case PENDING_ANSWERED:
+		return &watch_find_subject(p->request.address)->kept;
 	case PENDING_NOWHERE:
 		break;
 	}
@@ -75,7 +78,7 @@ void route_take_out(struct pending *p)
 	TAILQ_REMOVE(list_of(p), p, place_next);
 	if (waits(p))
 		gateway.waiting_bytes -= p->size;
-	else if (is_stale(p) && *stale > 0 && --*stale == 0)
+	else if (p->place == PENDING_SENT && is_stale(p) && *stale > 0 && --*stale == 0)
 		gateway.unsettled = true;
 	p->place = PENDING_NOWHERE;
 }

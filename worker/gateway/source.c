@@ -4,12 +4,15 @@
 #include <stddef.h>
 
 #include "worker/gateway/gateway.h"
+#include "worker/gateway/kept.h"
 #include "worker/gateway/peer.h"
 #include "worker/gateway/route.h"
 #include "worker/gateway/watch.h"
 
-/* An owner that cannot answer now is asked again after so long. */
+/* An owner that cannot answer now is asked again after so long, then after twice that … */
 #define ASK_AGAIN_MS 100
+/* … up to so long. */
+#define ASK_AGAIN_MOST 1600
 
 /* --- the present owner --- */
 
@@ -26,17 +29,24 @@ static bool is_owner(uint32_t shard, uint32_t peer)
 	return owner->worker == peer || (owner->worker == CONTROL_NO_WORKER && owner->leaving == peer);
 }
 
+static void set_renewal(struct subject *s, struct pending *p)
+{
+	gateway.renewals += (p != NULL) - (uint64_t)(s->renewal != NULL);
+	s->renewal = p;
+}
+
 static void ask_again(struct subject *s)
 {
 	struct ipc_request request = {
 		.verb = IPC_WATCH, .address = s->address, .resume = true, .base = s->version,
 	};
-	struct pending *p = s->renewing ? NULL : pending_new(PENDING_REWATCH, &request);
+	struct pending *p = s->renewal ? NULL : pending_new(PENDING_REWATCH, &request);
 
 	if (p == NULL)
 		return;
 	s->asking++;
-	s->renewing = true;
+	p->wait_ms = ASK_AGAIN_MS;
+	set_renewal(s, p);
 	route_send_first(p);
 }
 
@@ -86,16 +96,21 @@ static void forward(const struct subject *s, struct bytes body)
 	}
 }
 
+void source_end_relay(struct subject *take_subject, const struct peer *peer)
+{
+	subject_set_relay(take_subject, peer_bit(peer), false);
+	kept_release(take_subject);
+	watch_release_subject(take_subject);
+}
+
 void source_forget_relays(const struct peer *peer)
 {
 	size_t at = 0;
 	void *subject;
 
 	while (map_next(&gateway.subjects, &at, NULL, &subject))
-		if (subject_has_relay(subject, peer_bit(peer))) {
-			subject_set_relay(subject, peer_bit(peer), false);
-			watch_release_subject(subject);
-		}
+		if (subject_has_relay(subject, peer_bit(peer)))
+			source_end_relay(subject, peer);
 }
 
 /* --- answers and events --- */
@@ -132,6 +147,7 @@ static void end_all(struct subject *s, enum error_code code)
 	memset(s->relays, 0, sizeof(s->relays));
 	watch_tell_end(s, code);
 	subject_reset(s);
+	kept_release(s);
 	watch_release_subject(s);
 }
 
@@ -210,7 +226,7 @@ bool source_taken_up(struct pending *p, const struct ipc_reply *reply)
 	if (reply->code == ERROR_NONE && reply->resumed && subject_is_past(s, reply->version))
 		return false;
 	s->asking--;
-	s->renewing = false;
+	set_renewal(s, NULL);
 	forward_taken_up(s, reply);
 	if (reply->code != ERROR_NONE) {
 		end_all(s, ERROR_GONE);
@@ -221,6 +237,7 @@ bool source_taken_up(struct pending *p, const struct ipc_reply *reply)
 		watch_tell_changed(s, reply->version, reply->payload, (struct bytes){ NULL, 0 });
 	else
 		watch_tell_anew(s, reply->version, reply->payload);
+	kept_release(s);
 	watch_release_subject(s);
 	return true;
 }
@@ -232,6 +249,7 @@ static void on_later(struct timer *timer)
 
 	s->asking--;
 	if (subject_unused(s)) {
+		set_renewal(s, NULL);
 		pending_free(p);
 		watch_release_subject(s);
 		return;
@@ -244,6 +262,19 @@ static void on_later(struct timer *timer)
 
 void source_ask_later(struct pending *take_pending)
 {
+	unsigned wait_ms = take_pending->wait_ms;
+
 	route_take_out(take_pending);
-	timer_set(&gateway.timers, &take_pending->deadline, gateway.now_ms + ASK_AGAIN_MS, on_later);
+	timer_set(&gateway.timers, &take_pending->deadline, gateway.now_ms + wait_ms, on_later);
+	take_pending->wait_ms = wait_ms * 2 < ASK_AGAIN_MOST ? wait_ms * 2 : ASK_AGAIN_MOST;
+}
+
+void source_hurry(struct subject *s)
+{
+	struct timer *timer = &s->renewal->deadline;
+
+	if (timer->place == 0)
+		return; /* it is under way */
+	timer_clear(&gateway.timers, timer);
+	on_later(timer);
 }

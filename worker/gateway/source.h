@@ -28,10 +28,13 @@ void source_take_up(void);
 bool source_taken_up(struct pending *p, const struct ipc_reply *reply);
 /* Asks again in a while; the request goes where nobody needs it any more. */
 void source_ask_later(struct pending *take_pending);
+/* Asks at once what was to be asked in a while. */
+void source_hurry(struct subject *s);
 
 /* The link to an owner is lost: whatever it was the source of is to be taken up again. */
 void source_lost(uint32_t owner);
-/* The peer watches nothing through here any more. */
+/* The peer does not watch that through here any more; nor anything. */
+void source_end_relay(struct subject *take_subject, const struct peer *peer);
 void source_forget_relays(const struct peer *peer);
 
 #endif

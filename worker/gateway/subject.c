@@ -26,6 +26,7 @@ struct subject *subject_new(struct bytes address, uint32_t shard)
 	s->shard = shard;
 	s->source = SUBJECT_NO_SOURCE;
 	TAILQ_INIT(&s->watches);
+	TAILQ_INIT(&s->kept);
 	return s;
 }
 
@@ -53,7 +54,7 @@ bool subject_unused(const struct subject *s)
 	for (size_t i = 0; i < sizeof(s->relays) / sizeof(s->relays[0]); i++)
 		if (s->relays[i])
 			return false;
-	return TAILQ_EMPTY(&s->watches) && s->asking == 0;
+	return TAILQ_EMPTY(&s->watches) && TAILQ_EMPTY(&s->kept) && s->asking == 0;
 }
 
 void subject_set_relay(struct subject *s, uint32_t bit, bool on)
@@ -84,7 +85,7 @@ void subject_part(struct subject *s)
 
 bool subject_follows(const struct subject *s, uint32_t peer, uint64_t epoch)
 {
-	return s->source == peer && s->epoch == epoch && !s->renewing;
+	return s->source == peer && s->epoch == epoch && s->renewal == NULL;
 }
 
 void subject_reset(struct subject *s)

@@ -7,7 +7,7 @@
  * owned the shard in `epoch`, answered a watch request then, and every change since has come
  * over the same link. What others say is not taken in, though it be newer: what lies between
  * would be missed. The owner of a later epoch is asked for all changes since `version`
- * (until it answers: renewing), and until then a former source's next changes of the same
+ * (until it answers: a renewal), and until then a former source's next changes of the same
  * numbering count, but nothing that does not go on from what is held. No watch and no relay
  * begins with an answer that the subject is not at: it is asked anew, behind that question.
  * So no state follows a newer one, every watch has seen the subject's numbering or is to
@@ -21,8 +21,8 @@
 #include "proto/address.h"
 #include "proto/ipc.h"
 
+struct pending;
 struct session;
-struct subject;
 
 struct member {
 	struct bytes name;  /* owned */
@@ -47,6 +47,7 @@ struct watch {
 };
 
 TAILQ_HEAD(watch_list, watch);
+TAILQ_HEAD(pending_list, pending);
 
 #define SUBJECT_NO_SOURCE UINT32_MAX
 
@@ -55,7 +56,8 @@ struct subject {
 	uint32_t shard;
 	uint32_t source;      /* peer whose events are taken in, or SUBJECT_NO_SOURCE */
 	uint64_t epoch;       /* of the shard, when its source answered; 0: its owner is to be asked */
-	bool renewing;        /* its owner is being asked again */
+	struct pending *renewal; /* its owner is being asked again; NULL: it is not */
+	struct pending_list kept; /* answers that wait for that (kept.h) */
 	struct version version; /* epoch 0: nothing is held yet */
 	struct member *list;
 	size_t count;

@@ -8,6 +8,7 @@
 #include "proto/json.h"
 #include "proto/msgpack.h"
 #include "worker/gateway/gateway.h"
+#include "worker/gateway/kept.h"
 #include "worker/gateway/line.h"
 #include "worker/gateway/request.h"
 #include "worker/gateway/route.h"
@@ -104,6 +105,7 @@ void watch_end(struct watch *take_watch)
 	map_remove(&take_watch->session->watches, take_watch->id);
 	TAILQ_REMOVE(&s->watches, take_watch, of_subject);
 	watch_free(take_watch);
+	kept_release(s);
 	watch_release_subject(s);
 }
 

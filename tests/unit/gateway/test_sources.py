@@ -1,6 +1,7 @@
 """Watches while their actors move between nodes: whose word is taken, and that nothing is missed."""
 
 import sys
+import time
 
 import wire
 from node import run, waits_until
@@ -216,6 +217,103 @@ def an_answer_does_not_overtake_the_changes_before_it(stage):
     assert asker.hears_type(wire.EVENT).changed == {"x": 2, "y": 2}
     worker.answers(worker.hears("watch"), {"x": 2, "y": 2}, (1, 2))
     assert asker.hears_type(wire.REPLY).rid == 2
+
+
+# --- own effects while a watch is taken up ----------------------------------------------
+
+def _watched(stage):
+    """Alice watches an actor whose worker begins anew, and is busy when it is asked about that."""
+    alice, worker = stage.client(), stage.workers[0]
+    alice.says("w watch a.1 x")
+    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    worker.dies()
+    worker = stage.restarts_worker(0)
+    worker.answers(worker.hears("watch", "a.1"), code="busy")
+    return alice, worker
+
+
+def own_effects_come_first_where_the_owner_was_too_busy_to_take_a_watch_up(stage):
+    alice, worker = _watched(stage)
+    bob = stage.client()
+    alice.says("1 set a.1 x 2", "2 get a.2 x", "3 get a.1 y", "4 get a.1 x", "5 cancel @ id=1")
+    to_set, to_other, to_fail, to_see = [worker.hears(verb) for verb in ("set", "get", "get", "get")]
+    alice.hears("5 ok")
+    worker.hears_type(wire.CANCEL)
+    bob.says("1 get a.1 x")
+    theirs = worker.hears("get", "a.1")
+    worker.answers(to_set, None, (1, 2))
+    again = worker.hears("watch", "a.1")            # at once: it has got on
+    assert again.base == (1, 1)
+    worker.answers(again, code="busy")
+    worker.answers(to_other, 0, (5, 1))             # of another actor
+    worker.answers(to_fail, code="no-member")       # shows no version
+    worker.answers(theirs, 2, (1, 2))               # bob watches nothing
+    alice.hears("2 ok v=5:1 0", "3 err no-member")
+    bob.hears("1 ok v=1:2 2")
+    worker.answers(to_see, 2, (1, 2))
+    again = worker.hears("watch", "a.1")
+    alice.hears_nothing()
+    worker.answers(again, {"x": 2}, (1, 2), resumed=True)
+    alice.hears('w evt v=1:2 {"x":2}', "1 ok v=1:2", "4 ok v=1:2 2")
+    worker.tells("a.1", (1, 3), {"x": 3})
+    alice.hears('w evt v=1:3 {"x":3}')
+
+
+def own_effects_come_first_at_another_node_too(stage):
+    asker, worker = asked_here(stage), stage.workers[0]
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+    assert asker.hears_type(wire.REPLY).rid == 1
+    worker.dies()
+    worker = stage.restarts_worker(0)
+    worker.answers(worker.hears("watch", "a.1"), code="busy")
+    asker.sends(wire.request(2, "set", "a.1", payload={"x": 2}, epoch=3 << 32))
+    worker.answers(worker.hears("set"), None, (1, 2))
+    worker.answers(worker.hears("watch"), {"x": 2}, (1, 2), resumed=True)
+    told = asker.hears_type(wire.EVENT)
+    assert (told.changed, told.number) == ({"x": 2}, 2)
+    assert asker.hears_type(wire.REPLY).rid == 2
+
+
+def a_kept_answer_is_passed_on_to_who_watches_no_more(stage):
+    alice, worker = _watched(stage)
+    alice.says("1 set a.1 x 2")
+    worker.answers(worker.hears("set"), None, (1, 2))
+    worker.hears("watch", "a.1")
+    alice.says("2 unwatch @ id=w")
+    alice.hears("1 ok v=1:2", "2 ok")
+
+
+def a_kept_answer_is_a_timeout_at_its_deadline(stage):
+    alice, worker = _watched(stage)
+    alice.says("1 set a.1 x t=50 2")
+    worker.answers(worker.hears("set"), None, (1, 2))
+    again = worker.hears("watch", "a.1")
+    alice.hears("1 err timeout")
+    worker.answers(again, {"x": 2}, (1, 2), resumed=True)
+    alice.hears('w evt v=1:2 {"x":2}')
+
+
+def a_kept_answer_goes_with_its_client(stage):
+    alice, worker = _watched(stage)
+    alice.says("1 set a.1 x 2")
+    worker.answers(worker.hears("set"), None, (1, 2))
+    worker.answers(worker.hears("watch", "a.1"), code="busy")
+    alice.breaks()
+    waits_until(lambda: stage.asks("status")[0]["subjects"] == 0, "the end of the watch")
+
+
+def a_busy_owner_is_asked_again_ever_less_often(stage):
+    alice, worker = _watched(stage)
+    asked = worker.hears("watch", "a.1")
+    for least in (0.2, 0.4):
+        refused = time.monotonic()
+        worker.answers(asked, code="busy")
+        asked = worker.hears("watch", "a.1")
+        assert time.monotonic() - refused > least - 0.05
+    worker.answers(asked, {"x": 2}, (1, 2), resumed=True)
+    alice.hears('w evt v=1:2 {"x":2}')
 
 
 run(sys.modules["__main__"])
