@@ -75,8 +75,8 @@ struct ipc_reply {
 
 enum ipc_event_kind { IPC_EVENT_CHANGE, IPC_EVENT_SNAPSHOT, IPC_EVENT_END };
 
-/* EVENT: all public properties that changed with this version. SNAPSHOT replaces
- * everything held (a class was reloaded); END: code says why (ERROR_GONE). */
+/* EVENT: all public properties that changed with this version; of epoch 0: what was told may be
+ * untrue, ask again. SNAPSHOT replaces all held (a class was reloaded); END: code says why (ERROR_GONE). */
 struct ipc_event {
 	enum ipc_event_kind kind;
 	struct bytes address;

@@ -163,6 +163,11 @@ void outbox_event(struct worker *w, struct actor *a, const struct ipc_event *eve
 	buffer_fini(&body);
 }
 
+void outbox_doubt(struct worker *w, struct actor *a)
+{
+	outbox_event(w, a, &(struct ipc_event){ .kind = IPC_EVENT_CHANGE, .address = actor_address(a) });
+}
+
 void outbox_request(struct worker *w, const struct actor *a, const struct ipc_request *request,
                     struct buffer *into)
 {
@@ -257,6 +262,19 @@ void outbox_release(struct worker *w, struct buffer *frames)
 	}
 }
 
+/* A change that was not told is none that is missed. */
+static void revoke_event(struct worker *w, const struct waiting *head, struct bytes body)
+{
+	struct buffer instead = { 0 };
+	struct ipc_event event;
+
+	if (!ipc_decode_event(body, &event) || (event.kind == IPC_EVENT_CHANGE && event.version.epoch != 0))
+		return;
+	ipc_encode_event(&instead, &(struct ipc_event){ .kind = IPC_EVENT_CHANGE, .address = event.address });
+	outbox_send(w, head->peer, buffer_bytes(&instead));
+	buffer_fini(&instead);
+}
+
 void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code, struct bytes text)
 {
 	struct waiting head;
@@ -268,9 +286,14 @@ void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code
 	msgpack_write_str(&details, BYTES_LITERAL("store"));
 	msgpack_write_str(&details, BYTES_LITERAL("message"));
 	msgpack_write_str(&details, text);
-	while (take_waiting(frames, &head, &body))
-		if (head.reply && !is_overtaken(w, &head))
+	while (take_waiting(frames, &head, &body)) {
+		if (is_overtaken(w, &head))
+			continue;
+		if (head.reply)
 			send_reply(w, NULL, head.peer, false, &(struct ipc_reply){
 				.rid = head.rid, .code = true_code(code, head.stepped), .payload = buffer_bytes(&details) });
+		else if (head.epoch == 0)
+			revoke_event(w, &head, body);
+	}
 	buffer_fini(&details);
 }

@@ -23,6 +23,8 @@ void outbox_refuse(struct worker *w, struct message *m, enum error_code code, co
 
 /* An event to every gateway that watches a, and to this worker's own watchers. */
 void outbox_event(struct worker *w, struct actor *a, const struct ipc_event *event);
+/* To the same: what they were told may not be true any more, they are to ask again. */
+void outbox_doubt(struct worker *w, struct actor *a);
 
 /* A request of actor a to another (or a tell, or a watch), towards whoever owns it;
  * written into `into`, which goes out with the step. */
@@ -32,8 +34,9 @@ void outbox_request(struct worker *w, const struct actor *a, const struct ipc_re
 /* A step's requests have become safe to send, or wait for its batch. */
 void outbox_take(struct worker *w, struct actor *a, struct buffer *requests);
 
-/* A settled batch's frames: sent, or (code) each reply among them answered with the
- * code and the others dropped. */
+/* A settled batch's frames: sent, or (code) each reply among them answered with the code and
+ * the others dropped. Who would have heard the actor's end is forgotten as a watcher by now,
+ * and asks again. */
 void outbox_release(struct worker *w, struct buffer *frames);
 void outbox_revoke(struct worker *w, struct buffer *frames, enum error_code code, struct bytes text);
 

@@ -14,7 +14,7 @@ void record_encode(const struct actor *a, struct buffer *out)
 
 	msgpack_write_array(out, 6);
 	msgpack_write_uint(out, RECORD_FORMAT);
-	msgpack_write_uint(out, a->version.epoch);
+	msgpack_write_uint(out, c->durability == CLASS_COMMIT ? a->version.epoch : 0);
 	msgpack_write_uint(out, a->version.number);
 	msgpack_write_int(out, c->version);
 	msgpack_write_bool(out, a->created);

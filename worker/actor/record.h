@@ -1,5 +1,6 @@
 /* What the store keeps of an actor: one msgpack array
- * [format, epoch, version, class version, created, {name: [changed, value]}]. */
+ * [format, epoch, version, class version, created, {name: [changed, value]}]. An epoch of 0:
+ * later versions may have been told, so whoever reads it begins a new one. */
 #ifndef WORKER_ACTOR_RECORD_H
 #define WORKER_ACTOR_RECORD_H
 

@@ -31,13 +31,19 @@ struct subscription {
 	struct watch *watches;
 	struct bytes address; /* owned */
 	uint16_t carrier;     /* the gateway, or PEER_SELF */
+	uint64_t epoch;       /* of the shard as that was found: an owner anew has no watchers */
 };
 
-static uint16_t find_carrier(struct worker *w, struct bytes address)
+/* True: it is another than it was, or an owner anew. Gateways see to that themselves. */
+static bool find_carrier(struct worker *w, struct subscription *s)
 {
-	uint32_t shard = worker_shard(w, address);
+	uint32_t shard = worker_shard(w, s->address);
+	uint16_t carrier = worker_keeps(w, shard) ? PEER_SELF : (uint16_t)(shard % w->gateway_count);
+	bool differs = carrier != s->carrier || (carrier == PEER_SELF && s->epoch != w->shards[shard].epoch);
 
-	return worker_keeps(w, shard) ? PEER_SELF : (uint16_t)(shard % w->gateway_count);
+	s->carrier = carrier;
+	s->epoch = w->shards[shard].epoch;
+	return differs;
 }
 
 static void ask(struct worker *w, const struct subscription *s, struct watch *watch, struct buffer *into)
@@ -74,7 +80,7 @@ void subscription_begin(struct worker *w, struct actor *a, struct bytes address,
 	if (s == NULL) {
 		s = memory_new(sizeof(*s));
 		s->address = (struct bytes){ memory_copy(address.data, address.len), address.len };
-		s->carrier = find_carrier(w, address);
+		(void)find_carrier(w, s);
 		map_put(&w->subscriptions, s->address, s);
 	}
 	*watch = (struct watch){
@@ -222,6 +228,24 @@ void subscription_answer(struct worker *w, uint32_t rid, const struct host_answe
 	remove_watch(w, s, at);
 }
 
+static void ask_all(struct worker *w, struct subscription *s, struct buffer *into)
+{
+	for (struct watch *watch = s->watches; watch; watch = watch->next) {
+		if (watch->rid)
+			call_forget(w, watch->rid);
+		ask(w, s, watch, into);
+	}
+}
+
+static void ask_again(struct worker *w, struct subscription *s)
+{
+	struct buffer requests = { 0 };
+
+	ask_all(w, s, &requests);
+	outbox_release(w, &requests);
+	buffer_fini(&requests);
+}
+
 void subscription_event(struct worker *w, uint16_t peer, const struct ipc_event *event)
 {
 	struct subscription *s = map_get(&w->subscriptions, event->address);
@@ -230,6 +254,10 @@ void subscription_event(struct worker *w, uint16_t peer, const struct ipc_event 
 		/* Whoever answered a watch after it had been ended would tell of it for ever. */
 		if (event->kind != IPC_EVENT_END)
 			unwatch(w, event->address, peer);
+		return;
+	}
+	if (event->kind == IPC_EVENT_CHANGE && event->version.epoch == 0) {
+		ask_again(w, s);
 		return;
 	}
 	for (struct watch *watch = s->watches; watch; watch = watch->next) {
@@ -264,15 +292,6 @@ void subscription_end_all(struct worker *w, struct actor *a)
 	}
 }
 
-static void ask_all(struct worker *w, struct subscription *s, struct buffer *into)
-{
-	for (struct watch *watch = s->watches; watch; watch = watch->next) {
-		if (watch->rid)
-			call_forget(w, watch->rid);
-		ask(w, s, watch, into);
-	}
-}
-
 void subscription_reroute(struct worker *w)
 {
 	struct buffer requests = { 0 };
@@ -281,12 +300,11 @@ void subscription_reroute(struct worker *w)
 
 	while (map_next(&w->subscriptions, &at, NULL, &value)) {
 		struct subscription *s = value;
-		uint16_t now = find_carrier(w, s->address);
+		uint16_t former = s->carrier;
 
-		if (now == s->carrier)
+		if (!find_carrier(w, s))
 			continue;
-		unwatch(w, s->address, s->carrier);
-		s->carrier = now;
+		unwatch(w, s->address, former);
 		ask_all(w, s, &requests);
 	}
 	outbox_release(w, &requests);

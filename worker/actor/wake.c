@@ -117,8 +117,8 @@ void wake_loaded(struct worker *w, struct actor *a, const struct ipc_loaded *m)
 		actor_release(w, a);
 		return;
 	}
-	/* Only what is stored before it is seen proves that the numbering goes on. */
-	if (!m->found || c->durability != CLASS_COMMIT)
+	/* Only what is stored before it is seen proves that the numbering goes on (record.h). */
+	if (!m->found || c->durability != CLASS_COMMIT || a->version.epoch == 0)
 		actor_new_epoch(a);
 	next_phase(w, a, TURN_MIGRATE);
 }
@@ -215,11 +215,12 @@ void wake_destroy(struct worker *w, struct actor *a)
 	a->stored = false;
 	if (stored)
 		storage_add(&w->storage, a);
+	strip(w, a);
+	/* Without a class it waits for the record's end, whichever the durability was. */
 	outbox_event(w, a, &(struct ipc_event){
 		.kind = IPC_EVENT_END, .address = actor_address(a), .version = a->version, .code = ERROR_GONE });
 	a->gateways = 0;
 	a->watched_here = false;
-	strip(w, a);
 }
 
 void wake_passivate(struct worker *w, struct actor *a)
@@ -296,6 +297,19 @@ static bool move_properties(struct actor *a, struct class *next)
 	return moved < next->property_count;
 }
 
+/* Its class is gone, or keeps it by other rules from now on: it starts again from its record,
+ * which may not be what its watchers were told. */
+static void begin_anew(struct worker *w, struct actor *a, const struct class *next)
+{
+	if (a->unsaved) {
+		storage_add(&w->storage, a);
+		storage_flush(&w->storage);
+	}
+	if (next != NULL)
+		outbox_doubt(w, a);
+	wake_drop(w, a, ERROR_NO_ACTOR, nothing);
+}
+
 void wake_reclass(struct worker *w, struct actor *a)
 {
 	struct class *next = catalog_match(&w->catalog, actor_address(a));
@@ -303,8 +317,7 @@ void wake_reclass(struct worker *w, struct actor *a)
 
 	assert(a->turn_count == 0 && a->step == NULL);
 	if (next == NULL || next->durability != a->class->durability) {
-		/* Gone, or kept by other rules from now on: it starts again from its record. */
-		wake_drop(w, a, ERROR_NO_ACTOR, nothing);
+		begin_anew(w, a, next);
 		return;
 	}
 	loses = loses_public_name(a->class, next);

@@ -219,6 +219,19 @@ def an_answer_does_not_overtake_the_changes_before_it(stage):
     assert asker.hears_type(wire.REPLY).rid == 2
 
 
+def an_owner_that_doubts_what_it_has_told_is_asked_again(stage):
+    alice, worker = stage.client(), stage.workers[0]
+    alice.says("w watch a.1 x")
+    worker.answers(worker.hears("watch"), {"x": 5}, (1, 5))
+    alice.hears('w ok v=1:5 {"x":5}')
+    worker.tells("a.1", (0, 0))
+    asked = worker.hears("watch", "a.1")
+    assert asked.base == (1, 5)
+    worker.answers(asked, {"x": 3}, (2, 3))
+    worker.tells("a.1", (2, 4), {"x": 4})
+    alice.hears('w snap v=2:3 {"x":3}', 'w evt v=2:4 {"x":4}')
+
+
 # --- own effects while a watch is taken up ----------------------------------------------
 
 def _watched(stage):

@@ -1,5 +1,5 @@
 /* The fixture: stands in for links, log and clock, and speaks for gateways and store. */
-#include "tests/unit/turns/core.h"
+#include "tests/unit/turns/core_parts.h"
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -30,7 +30,6 @@ static unsigned released;
 static struct link gateway_links[2];
 static struct buffer frames[3]; /* of each link, u32 length before each */
 static size_t frame_start;
-static bool automatic;
 static char line[4096];
 
 /* --- what the worker stands on --- */
@@ -167,6 +166,16 @@ void core_set_durability(enum class_durability durability)
 		core_worker.catalog.classes[i]->durability = durability;
 }
 
+void core_reload(enum class_durability durability)
+{
+	struct class *former = core_worker.catalog.classes[0];
+
+	former->retired = true;
+	class_unref(former);
+	core_worker.catalog.classes[0] = core_class("things", "things.{id}", false, false);
+	core_worker.catalog.classes[0]->durability = durability;
+}
+
 /* --- gateways --- */
 
 static void json(struct buffer *out, const char *text)
@@ -204,8 +213,7 @@ void core_send(uint16_t peer, uint32_t rid, enum ipc_verb verb, const char *addr
 	buffer_fini(&p);
 }
 
-/* Takes one frame of link i; false: none. */
-static bool take(size_t i, struct bytes *ret)
+bool core_take(size_t i, struct bytes *ret)
 {
 	struct bytes all = buffer_bytes(&frames[i]);
 	uint32_t length;
@@ -262,14 +270,14 @@ static void describe(struct buffer *out, size_t peer, struct bytes body)
 	}
 }
 
-static const char *finish(struct buffer *out)
+const char *core_line(struct buffer *take_text)
 {
-	struct bytes text = buffer_bytes(out);
+	struct bytes text = buffer_bytes(take_text);
 
 	assert_true(text.len < sizeof(line));
 	memcpy(line, text.data, text.len);
 	line[text.len] = '\0';
-	buffer_fini(out);
+	buffer_fini(take_text);
 	return line;
 }
 
@@ -281,11 +289,11 @@ const char *core_next_frame(void)
 	struct bytes body;
 
 	for (size_t i = 0; i < 2; i++)
-		while (take(i, &body)) {
+		while (core_take(i, &body)) {
 			if (ipc_decode_sync(body, &sync_number))
 				continue;
 			describe(&out, i, body);
-			return finish(&out);
+			return core_line(&out);
 		}
 	return NULL;
 }
@@ -318,103 +326,6 @@ void core_expect_silence(void)
 
 	if (got)
 		fail_msg("unexpected: %s", got);
-}
-
-/* --- the store --- */
-
-static uint32_t load_rid;
-
-static void describe_batch(struct buffer *out, struct bytes body)
-{
-	struct ipc_batch_head head;
-	struct ipc_batch_entry entry;
-	struct bytes entries;
-
-	if (!ipc_decode_batch(body, &head, &entries))
-		fail_msg("the store got a malformed frame");
-	buffer_printf(out, "batch %llu", (unsigned long long)head.seq);
-	while (ipc_next_entry(&entries, &entry)) {
-		struct msgpack_reader r = msgpack_read(entry.record);
-
-		buffer_printf(out, " %.*s", (int)entry.address.len, entry.address.data);
-		if (entry.remove) {
-			buffer_append_text(out, " removed");
-			continue;
-		}
-		msgpack_read_array(&r);
-		for (int i = 0; i < 5; i++)
-			msgpack_read_value(&r);
-		json_write(msgpack_read_value(&r), out);
-	}
-}
-
-const char *core_next_store_frame(void)
-{
-	struct buffer out = { 0 };
-	struct bytes body;
-	struct ipc_load load;
-	uint64_t seq;
-
-	if (!take(2, &body))
-		return NULL;
-	if (ipc_decode_load(body, &load)) {
-		load_rid = load.rid;
-		buffer_printf(&out, "load %.*s", (int)load.address.len, load.address.data);
-	} else if (ipc_decode_reset(body, &seq)) {
-		buffer_printf(&out, "reset %llu", (unsigned long long)seq);
-	} else {
-		describe_batch(&out, body);
-	}
-	return finish(&out);
-}
-
-static void to_worker(struct buffer *body)
-{
-	struct link *link = core_worker.storage.link;
-
-	link->handlers->on_frame(link, buffer_bytes(body));
-	buffer_fini(body);
-}
-
-void core_store_loaded(enum error_code code, const char *found)
-{
-	struct buffer body = { 0 };
-
-	ipc_encode_loaded(&body, &(struct ipc_loaded){ .rid = load_rid, .code = code, .found = found != NULL,
-		.record = found ? bytes_of(found) : (struct bytes){ NULL, 0 } });
-	to_worker(&body);
-}
-
-void core_store_committed(uint64_t seq, enum error_code code)
-{
-	struct buffer body = { 0 };
-
-	ipc_encode_committed(&body, &(struct ipc_committed){
-		.seq = seq, .code = code, .text = code ? BYTES_LITERAL("disk full") : (struct bytes){ NULL, 0 } });
-	to_worker(&body);
-}
-
-void core_store_automatic(bool on)
-{
-	automatic = on;
-}
-
-static void serve_store(void)
-{
-	struct bytes body;
-
-	while (automatic && take(2, &body)) {
-		struct ipc_load load;
-		struct ipc_batch_head head;
-		struct bytes entries;
-
-		if (ipc_decode_load(body, &load)) {
-			load_rid = load.rid;
-			core_store_loaded(ERROR_NONE, NULL);
-		} else if (ipc_decode_batch(body, &head, &entries)) {
-			core_store_committed(head.seq, ERROR_NONE);
-		}
-	}
 }
 
 /* --- shards --- */
@@ -483,9 +394,9 @@ void core_run(unsigned most)
 	while (most-- > 0) {
 		bool more = schedule_run(&core_worker);
 
-		serve_store();
+		core_serve_store();
 		release_run(&core_worker, on_released);
-		serve_store();
+		core_serve_store();
 		release_run(&core_worker, on_released);
 		if (!more && buffer_length(&core_worker.loopback) == 0 && TAILQ_EMPTY(&core_worker.ready) &&
 		    TAILQ_EMPTY(&core_worker.slow))

@@ -21,6 +21,8 @@ extern uint64_t core_now_ms;
 
 /* The classes' durability; `things.{id}` begins as CLASS_COMMIT. */
 void core_set_durability(enum class_durability durability);
+/* A reload: `things.{id}` anew, of this durability. */
+void core_reload(enum class_durability durability);
 
 /* A request as gateway `peer` would send it. members and payload as JSON text, NULL: nil. */
 void core_send(uint16_t peer, uint32_t rid, enum ipc_verb verb, const char *address,
@@ -58,8 +60,12 @@ void core_expect_silence(void);
 /* What reached the store: `load things.1`, `batch 1 things.1{"n":1,…}`, `reset 1`. */
 const char *core_next_store_frame(void);
 
-/* The store's side, of the last load. found: JSON object of properties, NULL: no record. */
+/* Of the first record of the next such frame, which is a batch: the epoch that it says. */
+uint32_t core_stored_epoch(void);
+
+/* The store's side, of the last load. found: a record, NULL: there is none. */
 void core_store_loaded(enum error_code code, const char *found);
+void core_store_found(struct bytes record);
 void core_store_committed(uint64_t seq, enum error_code code);
 /* Answers everything that comes by itself: nothing stored, every batch committed. */
 void core_store_automatic(bool on);

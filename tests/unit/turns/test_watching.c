@@ -99,12 +99,54 @@ static void what_comes_by_no_watch_is_not_heard_and_ended(void **state)
 	core_expect_frame("0 reply 2 ok v1 7");
 }
 
+/* The shard comes back to this worker in another epoch: what it knew of watchers it has dropped. */
+static void a_watch_goes_on_at_an_owner_anew_in_the_same_worker(void **state)
+{
+	(void)state;
+	assert_int_not_equal(worker_shard(&core_worker, BYTES_LITERAL("things.1")),
+	                     worker_shard(&core_worker, BYTES_LITERAL("things.2")));
+	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
+	core_run(20);
+	core_expect_frame("0 reply 1 ok v0 0");
+	core_move("things.1", 0, CONTROL_NO_WORKER, 2);
+	core_run(20);
+	core_send_full(0, &(struct ipc_request){
+		.rid = 2, .verb = IPC_CALL, .address = BYTES_LITERAL("things.1"), .epoch = 2,
+		.members = BYTES_LITERAL("\xa3" "add"), .payload = BYTES_LITERAL("\x91\x05") });
+	core_run(20);
+	core_expect_frame("0 reply 2 ok v1 5");
+	core_send(0, 3, IPC_GET, "things.2", "[\"n\"]", NULL);
+	core_run(20);
+	core_expect_frame("0 reply 3 ok v1 5");
+}
+
+/* Its class keeps it otherwise from now on, and nothing of what it was is stored. */
+static void an_actor_that_watches_hears_what_became_of_the_other(void **state)
+{
+	(void)state;
+	core_set_durability(CLASS_NONE);
+	core_send(0, 1, IPC_CALL, "things.1", "\"add\"", "[5]");
+	core_send(0, 2, IPC_CALL, "loops.2", "\"follow\"", "[\"things.1\"]");
+	core_run(20);
+	core_expect_frame("0 reply 1 ok v1 5");
+	core_expect_frame("0 reply 2 ok v1 10");
+	core_reload(CLASS_COMMIT);
+	core_send(0, 3, IPC_GET, "things.1", "[\"n\"]", NULL);
+	core_run(20);
+	core_expect_frame("0 reply 3 ok v0 0");
+	core_send(0, 4, IPC_GET, "loops.2", "[\"n\"]", NULL);
+	core_run(20);
+	core_expect_frame("0 reply 4 ok v3 0");
+}
+
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, core_set_up, core_tear_down)
 	const struct CMUnitTest tests[] = {
 		T(an_actor_watches_another), T(a_watch_whose_owner_cannot_answer_now_asks_again),
 		T(a_watch_of_nobody_ends), T(what_comes_by_no_watch_is_not_heard_and_ended),
+		T(a_watch_goes_on_at_an_owner_anew_in_the_same_worker),
+		T(an_actor_that_watches_hears_what_became_of_the_other),
 	};
 
 	return cmocka_run_group_tests_name("watching", tests, NULL, NULL);
