@@ -46,6 +46,7 @@ struct peer {
 	struct pending_list sent;  /* unanswered, in the order sent */
 	struct pending_list told;  /* tells the kernel has not been seen to take */
 	struct pending_list held;  /* wait for the link */
+	struct pending_list asked; /* what it asks here, unanswered */
 	bool ended;                /* it has said IPC_BYE … */
 	uint64_t looked_at;        /* … and so many bytes of the link it has looked at */
 	enum peer_fence fence;

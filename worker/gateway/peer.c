@@ -42,6 +42,7 @@ static void use(uint32_t index, enum peer_kind kind)
 	TAILQ_INIT(&peer->sent);
 	TAILQ_INIT(&peer->told);
 	TAILQ_INIT(&peer->held);
+	TAILQ_INIT(&peer->asked);
 	TAILQ_INSERT_TAIL(&gateway.used, peer, used_next);
 }
 

@@ -91,10 +91,13 @@ static void detach(struct pending *p)
 	if (p->watch)
 		watch_abandon(p->watch);
 	p->watch = NULL;
-	if (s == NULL)
+	if (s == NULL) {
+		if (p->kind == PENDING_RELAY && !p->answered)
+			TAILQ_REMOVE(&gateway.peers[p->relay_peer].asked, p, asked_next);
 		return;
+	}
 	p->session = NULL;
-	TAILQ_REMOVE(&s->pendings, p, of_session);
+	TAILQ_REMOVE(&s->pendings, p, asked_next);
 	s->inflight--;
 	s->pending_bytes -= p->size;
 	session_settled(s);
@@ -115,8 +118,8 @@ void pending_free(struct pending *p)
 void pending_dismiss(struct pending *take_pending)
 {
 	if (take_pending->place == PENDING_SENT) {
-		take_pending->answered = true;
 		detach(take_pending);
+		take_pending->answered = true;
 	} else {
 		pending_free(take_pending);
 	}
@@ -138,7 +141,7 @@ void pending_attach(struct pending *p, struct session *s, struct bytes id)
 	p->id_print = print_of(id);
 	p->id_length = id.len;
 	memcpy(p->id, id.data, id.len);
-	TAILQ_INSERT_TAIL(&s->pendings, p, of_session);
+	TAILQ_INSERT_TAIL(&s->pendings, p, asked_next);
 	s->inflight++;
 	s->pending_bytes += p->size;
 }
@@ -148,7 +151,7 @@ struct pending *pending_find(const struct session *s, struct bytes id)
 	uint64_t print = print_of(id);
 	struct pending *p;
 
-	TAILQ_FOREACH (p, &s->pendings, of_session)
+	TAILQ_FOREACH (p, &s->pendings, asked_next)
 		if (p->id_print == print && p->id_length == id.len && memcmp(p->id, id.data, id.len) == 0)
 			return p;
 	return NULL;

@@ -25,7 +25,7 @@ enum pending_place {
 /* The request's slices point into the bytes behind it. */
 struct pending {
 	TAILQ_ENTRY(pending) place_next; /* in the list of its place */
-	TAILQ_ENTRY(pending) of_session;
+	TAILQ_ENTRY(pending) asked_next; /* CLIENT: of its session; RELAY: of who asked, until that is answered */
 	enum pending_kind kind;
 	enum pending_place place;
 	struct peer *peer;  /* SENT, HELD: where */

@@ -43,6 +43,8 @@ static void relay(struct peer *from, const struct ipc_request *request)
 	p->relay_incarnation = from->incarnation;
 	p->relay_rid = request->rid;
 	p->of_asker = from->kind == PEER_ASKER;
+	if (p->kind == PENDING_RELAY)
+		TAILQ_INSERT_TAIL(&from->asked, p, asked_next);
 	p->asked_epoch = p->of_asker ? CONTROL_EPOCH_CLUSTER(request->epoch) : 0;
 	if (request->verb == IPC_WATCH)
 		watch_subject(request->address)->asking++;
@@ -98,23 +100,6 @@ void relay_drop(struct pending *take_pending)
 	pending_free(take_pending);
 }
 
-static bool is_of(const struct pending *p, const struct peer *asker)
-{
-	return p->kind == PENDING_RELAY && !p->answered && p->relay_peer == asker->index &&
-	       p->relay_incarnation == asker->incarnation;
-}
-
-static struct pending *asked_by(const struct peer *from, uint32_t rid)
-{
-	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
-		struct pending *p = pending_by_rid(i);
-
-		if (p && is_of(p, from) && p->relay_rid == rid)
-			return p;
-	}
-	return NULL;
-}
-
 bool relay_cancel(struct peer *from, struct bytes body)
 {
 	struct pending *p;
@@ -122,49 +107,56 @@ bool relay_cancel(struct peer *from, struct bytes body)
 
 	if (!ipc_decode_cancel(body, &rid))
 		return false;
-	p = asked_by(from, rid);
+	TAILQ_FOREACH (p, &from->asked, asked_next)
+		if (p->relay_rid == rid)
+			break;
 	if (p)
 		reply_cancel(p);
 	return true;
 }
 
-void relay_forget(const struct peer *asker)
+void relay_forget(struct peer *asker)
 {
-	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
-		struct pending *p = pending_by_rid(i);
+	struct pending *p;
 
-		if (p && is_of(p, asker) && p->place != PENDING_SENT)
-			reply_failed(p, ERROR_LOST);
-	}
+	while ((p = TAILQ_FIRST(&asker->asked)) != NULL)
+		reply_failed(p, ERROR_LOST);
 }
 
-/* Another node waits for its answer, and is there to get it. */
-static bool is_awaited(const struct pending *p)
+/* Of another node, and there to hear answers. */
+static bool is_served(const struct peer *peer)
 {
-	const struct peer *asker = &gateway.peers[p->relay_peer];
-
-	return p->of_asker && asker->link && is_of(p, asker);
+	return peer->kind == PEER_ASKER && peer->link != NULL;
 }
 
 bool relay_serves_nodes(void)
 {
-	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
-		const struct pending *p = pending_by_rid(i);
+	const struct peer *peer;
 
-		if (p && is_awaited(p))
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		if (is_served(peer) && !TAILQ_EMPTY(&peer->asked))
 			return true;
-	}
 	return false;
+}
+
+static void return_waiting(struct peer *asker)
+{
+	struct pending *p, *next;
+
+	for (p = TAILQ_FIRST(&asker->asked); p; p = next) {
+		next = TAILQ_NEXT(p, asked_next);
+		if (p->place != PENDING_SENT && p->place != PENDING_ANSWERED)
+			reply_failed(p, ERROR_MOVED);
+	}
 }
 
 void relay_return_waiting(void)
 {
-	for (uint32_t i = 1; i < gateway.pending_capacity; i++) {
-		struct pending *p = pending_by_rid(i);
+	struct peer *peer;
 
-		if (p && is_awaited(p) && p->place != PENDING_SENT)
-			reply_failed(p, ERROR_MOVED);
-	}
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		if (is_served(peer))
+			return_waiting(peer);
 }
 
 /* --- what has gone on --- */

@@ -13,8 +13,9 @@ bool relay_cancel(struct peer *from, struct bytes body);
 /* A message without an answer that has gone astray between nodes. */
 void relay_drop(struct pending *take_pending);
 
-/* The asker is gone: what it asked and nobody has been sent yet is not sent any more. */
-void relay_forget(const struct peer *asker);
+/* The asker is gone: what it asked and nobody has been sent yet is not sent any more, and
+ * nobody waits for the rest. */
+void relay_forget(struct peer *asker);
 
 /* Other nodes wait for answers. */
 bool relay_serves_nodes(void);

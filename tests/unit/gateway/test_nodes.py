@@ -212,6 +212,20 @@ def what_waits_for_an_asker_that_is_gone_is_not_sent(stage):
     assert [worker.hears(verb).members for verb in ("tell", "call")] == ["g", "h"]
 
 
+def what_an_asker_that_is_gone_has_asked_is_not_asked_again(stage):
+    asker = asked_here(stage)
+    for rid, verb in ((1, "get"), (2, "watch")):
+        asker.sends(wire.request(rid, verb, "a.1", members=["x"], epoch=3 << 32))
+        stage.workers[0].hears(verb)
+    asker.dies()
+    waits_until(lambda: stage.asks("status")[0]["subjects"] == 0, "the end of its watch")
+    stage.workers[0].dies()
+    worker, alice = stage.restarts_worker(0), stage.client()
+    alice.says("1 get a.1 y")
+    worker.answers(worker.hears("get"), 1, (1, 1))
+    alice.hears("1 ok v=1:1 1")
+
+
 def who_does_not_read_answers_is_asked_to_before_it_asks_more(stage):
     asker, worker = asked_here(stage), stage.workers[0]
     taken = 0

@@ -289,6 +289,26 @@ def own_effects_come_first_at_another_node_too(stage):
     assert asker.hears_type(wire.REPLY).rid == 2
 
 
+def a_kept_answer_is_not_handed_back_by_a_gateway_that_ends(stage):
+    asker, worker = asked_here(stage), stage.workers[0]
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+    assert asker.hears_type(wire.REPLY).rid == 1
+    worker.dies()
+    worker = stage.restarts_worker(0)
+    worker.answers(worker.hears("watch", "a.1"), code="busy")
+    asker.sends(wire.request(2, "set", "a.1", payload={"x": 2}, epoch=3 << 32))
+    worker.answers(worker.hears("set"), None, (1, 2))
+    asked = worker.hears("watch", "a.1")
+    stage.drains()
+    asker.hears_type(wire.BYE)
+    worker.answers(asked, {"x": 2}, (1, 2), resumed=True)
+    assert asker.hears_type(wire.EVENT).changed == {"x": 2}
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (2, "none")
+    assert stage.ends() == 0
+
+
 def a_kept_answer_is_passed_on_to_who_watches_no_more(stage):
     alice, worker = _watched(stage)
     alice.says("1 set a.1 x 2")
