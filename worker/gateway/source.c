@@ -113,13 +113,26 @@ void source_forget_relays(const struct peer *peer)
 			source_end_relay(subject, peer);
 }
 
+/* Another node owns the actor now: those of further nodes that watched it through here ask that
+ * one themselves, and hear nothing here that they would listen to. */
+static void end_askers(struct subject *s)
+{
+	const struct peer *peer;
+
+	TAILQ_FOREACH (peer, &gateway.used, used_next)
+		if (peer->kind == PEER_ASKER)
+			subject_set_relay(s, peer_bit(peer), false);
+}
+
 /* --- answers and events --- */
 
 void source_heard(const struct pending *p)
 {
 	struct subject *s = watch_find_subject(p->request.address);
 
-	if (s != NULL && s->source == p->peer->index && s->epoch < p->request.epoch)
+	if (s == NULL)
+		route_stop(p->peer, p->request.address); /* whoever asked has left meanwhile */
+	else if (s->source == p->peer->index && s->epoch < p->request.epoch)
 		part(s);
 }
 
@@ -233,6 +246,8 @@ bool source_taken_up(struct pending *p, const struct ipc_reply *reply)
 		return true;
 	}
 	subject_follow(s, p->peer->index, p->request.epoch);
+	if (p->peer->kind == PEER_NODE)
+		end_askers(s);
 	if (reply->resumed)
 		watch_tell_changed(s, reply->version, reply->payload, (struct bytes){ NULL, 0 });
 	else

@@ -219,6 +219,53 @@ def an_answer_does_not_overtake_the_changes_before_it(stage):
     assert asker.hears_type(wire.REPLY).rid == 2
 
 
+def who_watched_through_a_former_owners_gateway_is_forgotten_there(stage):
+    asker, worker = asked_here(stage), stage.workers[0]
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+    assert asker.hears_type(wire.REPLY).rid == 1
+    stage.node_is(1)
+    other = stage.node_linked(1)
+    stage.moves_to_node(1, 4)
+    worker.tells("a.1", (1, 2), {"x": 2})     # last words
+    assert asker.hears_type(wire.EVENT).changed == {"x": 2}
+    asked = other.hears("watch", "a.1")
+    other.answers(asked, {"x": 2}, (1, 2), resumed=True)
+    assert other.hears_type(wire.UNWATCH).address == "a.1"
+    assert stage.asks("status")[0]["subjects"] == 0
+
+
+def who_watches_through_here_for_itself_goes_on(stage):
+    asker, worker, alice = asked_here(stage), stage.workers[0], stage.client()
+    alice.says("w watch a.1 x")
+    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+    alice.hears('w ok v=1:1 {"x":1}')
+    for sender, rid in ((asker, 1), (worker, 2)):
+        sender.sends(wire.request(rid, "watch", "a.1", epoch=3 << 32))
+        worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
+        assert sender.hears_type(wire.REPLY).rid == rid
+    stage.node_is(1)
+    other = stage.node_linked(1)
+    stage.moves_to_node(1, 4)
+    other.answers(other.hears("watch", "a.1"), {"x": 2}, (1, 2), resumed=True)
+    assert asker.hears_type(wire.EVENT).number == 2
+    other.tells("a.1", (1, 3), {"x": 3})
+    alice.hears('w evt v=1:2 {"x":2}', 'w evt v=1:3 {"x":3}')
+    assert [worker.hears_type(wire.EVENT).number for _ in range(2)] == [2, 3]
+    asker.sends(wire.request(3, "get", "a.1", epoch=3 << 32))
+    assert asker.hears_type(wire.REPLY).rid == 3, "it asks the owner itself"
+
+
+def an_answer_that_nobody_waits_for_leaves_no_watch_behind(stage):
+    asker, worker = asked_here(stage), stage.workers[0]
+    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
+    asked = worker.hears("watch")
+    asker.dies()
+    worker.hears_type(wire.UNWATCH)           # which the worker may look at before the watch
+    worker.answers(asked, {"x": 1}, (1, 1))
+    assert worker.hears_type(wire.UNWATCH).address == "a.1"
+
+
 def an_owner_that_doubts_what_it_has_told_is_asked_again(stage):
     alice, worker = stage.client(), stage.workers[0]
     alice.says("w watch a.1 x")
