@@ -28,6 +28,15 @@ static void an_actor_watches_another(void **state)
 	core_expect_frame("0 reply 5 ok v2 7");
 }
 
+/* things.2 begins to watch things.1, which another worker has, and has asked for its value. */
+static void follow(void)
+{
+	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
+	core_run(20);
+	core_expect_frame("0 reply 1 ok v0 0");
+	core_expect_frame("1 request things.1 [\"n\"]");
+}
+
 static void gateway_answers(enum error_code code, struct bytes payload)
 {
 	struct buffer body = { 0 };
@@ -42,10 +51,7 @@ static void a_watch_whose_owner_cannot_answer_now_asks_again(void **state)
 {
 	(void)state;
 	core_move("things.1", 3, CONTROL_NO_WORKER, 2);
-	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
-	core_run(20);
-	core_expect_frame("0 reply 1 ok v0 0");
-	core_expect_frame("1 request things.1 [\"n\"]");
+	follow();
 	gateway_answers(ERROR_UNREACHABLE, (struct bytes){ NULL, 0 });
 	core_expect_silence();
 	core_advance(200);
@@ -62,10 +68,7 @@ static void a_watch_of_nobody_ends(void **state)
 {
 	(void)state;
 	core_move("things.1", 3, CONTROL_NO_WORKER, 2);
-	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
-	core_run(20);
-	core_expect_frame("0 reply 1 ok v0 0");
-	core_expect_frame("1 request things.1 [\"n\"]");
+	follow();
 	assert_int_equal(core_worker.subscriptions.count, 1);
 	gateway_answers(ERROR_NO_ACTOR, (struct bytes){ NULL, 0 });
 	assert_int_equal(core_worker.subscriptions.count, 0);
@@ -87,10 +90,7 @@ static void what_comes_by_no_watch_is_not_heard_and_ended(void **state)
 	core_move("things.1", 3, CONTROL_NO_WORKER, 2);
 	gateway_tells(1, BYTES_LITERAL("\x81\xa1n\x05"));
 	core_expect_frame("1 unwatch things.1");
-	core_send(0, 1, IPC_CALL, "things.2", "\"follow\"", "[\"things.1\"]");
-	core_run(20);
-	core_expect_frame("0 reply 1 ok v0 0");
-	core_expect_frame("1 request things.1 [\"n\"]");
+	follow();
 	gateway_answers(ERROR_NONE, BYTES_LITERAL("\x81\xa1n\x07"));
 	gateway_tells(0, BYTES_LITERAL("\x81\xa1n\x06")); /* by which it came before */
 	core_expect_frame("0 unwatch things.1");
