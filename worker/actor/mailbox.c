@@ -21,13 +21,25 @@ static void on_expiry(struct timer *timer)
 	outbox_refuse(worker_self, m, ERROR_EXPIRED, NULL, (struct bytes){ NULL, 0 });
 }
 
+/* Its sender does not hear of it; the log does, now and then. */
+static void drop(struct worker *w, const struct ipc_request *request, enum error_code code)
+{
+	w->counters.dropped_tells++;
+	if ((w->counters.dropped_tells & (w->counters.dropped_tells - 1)) == 0)
+		log_warnx("a message of an actor is dropped", F_BYTES("address", request->address),
+		          F_BYTES("method", message_method(request)), F_TEXT("why", error_rows[code].name),
+		          F_UINT("so_far", w->counters.dropped_tells));
+}
+
 static void refuse(struct worker *w, uint16_t peer, const struct ipc_request *request,
                    enum error_code code, const char *key, struct bytes text)
 {
 	struct message *m;
 
-	if (request->verb == IPC_TELL)
+	if (request->verb == IPC_TELL) {
+		drop(w, request, code);
 		return;
+	}
 	m = message_new(NULL, request, peer);
 	if (m == NULL)
 		return;
@@ -96,9 +108,6 @@ static bool is_held(const struct worker *w, const struct ipc_request *request, c
 		return false;
 	*ret_key = "held";
 	*ret_text = bytes_of(holds[hold]);
-	if (request->verb == IPC_TELL)
-		log_warnx("a message in quarantine is dropped", F_BYTES("address", request->address),
-		          F_BYTES("method", message_method(request)));
 	return true;
 }
 
@@ -213,7 +222,7 @@ void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct
 		.verb = IPC_TELL, .address = actor_address(a), .caller = actor_address(a),
 		.shard = a->shard, .payload = arguments,
 	};
-	struct message *m;
+	struct message *m = NULL;
 	const char *key;
 	struct bytes text;
 
@@ -224,7 +233,10 @@ void mailbox_post(struct worker *w, struct actor *a, struct bytes method, struct
 	}
 	msgpack_write_str(&members, method);
 	request.members = buffer_bytes(&members);
-	m = is_held(w, &request, &key, &text) ? NULL : message_new(a, &request, PEER_NOBODY);
+	if (is_held(w, &request, &key, &text))
+		drop(w, &request, ERROR_QUARANTINED);
+	else
+		m = message_new(a, &request, PEER_NOBODY);
 	buffer_fini(&members);
 	if (m == NULL)
 		return;

@@ -50,7 +50,7 @@ struct acquire {
 };
 
 struct counters {
-	uint64_t turns, slices, steps, failures, timeouts, rollbacks, passivations, activations;
+	uint64_t turns, slices, steps, failures, timeouts, rollbacks, passivations, activations, dropped_tells;
 };
 
 struct worker {

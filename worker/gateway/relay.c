@@ -91,12 +91,12 @@ bool relay_ask(struct peer *from, struct bytes body)
 	return true;
 }
 
-void relay_drop(struct pending *take_pending)
+void relay_drop(struct pending *take_pending, const char *why)
 {
 	gateway.counters.dropped_tells++;
 	if ((gateway.counters.dropped_tells & (gateway.counters.dropped_tells - 1)) == 0)
-		log_warnx("a message has followed its actor from node to node for too long and is dropped",
-		          F_BYTES("address", take_pending->request.address), F_UINT("so_far", gateway.counters.dropped_tells));
+		log_warnx("a message of an actor is dropped", F_BYTES("address", take_pending->request.address),
+		          F_TEXT("why", why), F_UINT("so_far", gateway.counters.dropped_tells));
 	pending_free(take_pending);
 }
 

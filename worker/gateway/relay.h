@@ -10,8 +10,8 @@ bool relay_request(struct peer *from, struct bytes body);
  * (ERROR_MOVED); where it is newer the request waits for this one's. */
 bool relay_ask(struct peer *from, struct bytes body);
 bool relay_cancel(struct peer *from, struct bytes body);
-/* A message without an answer that has gone astray between nodes. */
-void relay_drop(struct pending *take_pending);
+/* A message without an answer is dropped. Nobody hears of that but, now and then, the log. */
+void relay_drop(struct pending *take_pending, const char *why);
 
 /* The asker is gone: what it asked and nobody has been sent yet is not sent any more, and
  * nobody waits for the rest. */

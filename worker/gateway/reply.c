@@ -85,6 +85,10 @@ void reply_unreachable(struct pending *take_pending, const struct peer *node)
 {
 	struct buffer details = { 0 };
 
+	if (take_pending->kind == PENDING_TELL) {
+		relay_drop(take_pending, "its node is away");
+		return;
+	}
 	msgpack_write_map(&details, 1);
 	msgpack_write_str(&details, BYTES_LITERAL("node"));
 	msgpack_write_str(&details, bytes_of(node->name));

@@ -141,7 +141,7 @@ static bool is_early(const struct pending *p)
 static void turn_away(struct pending *p)
 {
 	if (p->kind == PENDING_TELL)
-		relay_drop(p);
+		relay_drop(p, "it has followed its actor from node to node for too long");
 	else
 		reply_failed(p, ERROR_MOVED);
 }

@@ -135,6 +135,28 @@ def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
     alice.hears('2 evt v=1:2 {"x":2}')
 
 
+def a_message_without_an_answer_comes_once_or_not_at_all(stage):
+    link, worker = abroad(stage), stage.workers[0]
+
+    def tells(number):
+        worker.sends(wire.request(0, "tell", "a.1", "b.1", "f", [number]))
+
+    tells(1)
+    assert link.hears("tell").payload == [1]
+    link.dies()
+    link = stage.node_linked(0)
+    tells(2)
+    assert link.hears("tell").payload == [2], "nobody knows what became of the first"
+    stage.node_is(0, up=False)
+    tells(3)
+    worker.sends(wire.request(7, "get", "a.1", "b.1", ["x"]))
+    assert worker.hears_type(wire.REPLY).code == "unreachable"
+    stage.node_is(0)
+    link = stage.node_linked(0)
+    tells(4)
+    assert link.hears("tell").payload == [4]
+
+
 # --- being asked ----------------------------------------------------------------------
 
 def another_nodes_request_is_served_by_the_worker_here(stage):

@@ -222,6 +222,9 @@ static void a_full_mailbox_is_busy(void **state)
 	for (uint32_t i = 0; i < 9; i++)
 		core_send(0, 10 + i, IPC_GET, "things.1", "[\"n\"]", NULL);
 	core_expect_frame("0 reply 18 busy {\"limit\":\"mailbox\"}");
+	assert_int_equal(core_worker.counters.dropped_tells, 0);
+	core_send(0, 0, IPC_TELL, "things.1", "\"add\"", "[1]");
+	assert_int_equal(core_worker.counters.dropped_tells, 1);
 	core_expect_silence();
 }
 
