@@ -20,10 +20,10 @@
 #define LINGER_LIMIT 500   /* ms for the last messages of a process that is gone */
 #define HURRY_LIMIT 5000   /* ms the store keeps in a hurried stop */
 
-/* How long a drain may take. A gateway waits for the replies of requests in flight,
- * the store commits and closes. */
+/* How long a drain may take. A gateway waits for the replies of requests in flight, then two
+ * seconds for what crosses its farewell; the store commits and closes. */
 static const uint64_t drain_limits[CONTROL_ROLE_COUNT] = {
-	[CONTROL_GATEWAY] = 10000, [CONTROL_ACTOR] = 10000, [CONTROL_STORE] = 20000,
+	[CONTROL_GATEWAY] = 12000, [CONTROL_ACTOR] = 10000, [CONTROL_STORE] = 20000,
 	[CONTROL_TUNNEL] = 5000,
 };
 
