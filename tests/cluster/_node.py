@@ -154,6 +154,9 @@ class Node:
     def is_running(self):
         return self.process is not None and self.process.poll() is None
 
+    def has_begun(self):
+        return os.path.exists(f"{self.home}/log")
+
     def tail(self, lines=25):
         with open(f"{self.home}/log", "rb") as file:
             return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")

@@ -16,7 +16,7 @@ import time
 
 from _load import Load
 from _net import Net, missing
-from _node import BUILD, ROOT, Late, Node, Postgres, wait_for
+from _node import BUILD, ROOT, Node, Postgres, wait_for
 
 PART = 8         # faults between two looks at all histories
 SHORT = 5        # faults with each store in the test run
@@ -29,6 +29,9 @@ MEANS = {"lost": "acknowledged changes lost", "diverged": "histories that differ
 
 
 class Cluster:
+    """Nodes and what they need; `with` ends them, and shows what they said last where something
+    went wrong."""
+
     def __init__(self, store, count):
         self.home = tempfile.mkdtemp(prefix="stage-cluster-")
         os.chmod(self.home, 0o755)
@@ -64,12 +67,21 @@ class Cluster:
                 len(voters) >= (3 if len(self.nodes) > 2 else 1))
 
     def wait_whole(self, seconds=60):
+        wait_for("all nodes are up and share all shards", self.is_whole, seconds, 0.1)
+
+    def show(self):
+        for node in filter(lambda n: n.has_begun(), self.nodes):
+            print(f"--- node {node.name}: {node.members()}\n{node.tail()}", file=sys.stderr, flush=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, problem, trace):
         try:
-            wait_for("all nodes are up and share all shards", self.is_whole, seconds, 0.1)
-        except Late:
-            for node in self.nodes:
-                print(f"--- node {node.name}: {node.members()}\n{node.tail()}", file=sys.stderr)
-            raise
+            if isinstance(problem, Exception):
+                self.show()
+        finally:
+            self.close()
 
     def close(self):
         for node in self.nodes:
@@ -216,8 +228,7 @@ def run(given, store, faults):
         kinds.append(cut_store)
     rng.shuffle(kinds)
     zeros, pauses, acknowledged = dict.fromkeys(ZEROS, 0), {}, 0
-    cluster = Cluster(store, given.nodes)
-    try:
+    with Cluster(store, given.nodes) as cluster:
         cluster.start()
         load = Load(cluster.net, [n.name for n in cluster.nodes])
         for number in range(faults):
@@ -236,8 +247,6 @@ def run(given, store, faults):
                 acknowledged += load.acknowledged()
         load.close()
         report(pauses, load, zeros, acknowledged)
-    finally:
-        cluster.close()
     return not any(zeros.values()) and acknowledged > 0 and load.reads > 0
 
 

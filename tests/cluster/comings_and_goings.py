@@ -55,8 +55,7 @@ def go(cluster, node):
 
 def joins_whose_database_it_finds():
     """A fresh instance with the database of a cluster waits to be joined to it."""
-    cluster = Cluster("postgresql", 2)
-    try:
+    with Cluster("postgresql", 2) as cluster:
         first, second = cluster.nodes
         first.start()
         wait_for("the first node is ready", first.is_ready)
@@ -67,14 +66,11 @@ def joins_whose_database_it_finds():
         assert code == 0, (code, out, err)
         cluster.wait_whole()
         assert "foreign-store" not in second.ctl("status")[1]
-    finally:
-        cluster.close()
 
 
 def first_of_the_peers_leaves():
     """With one list of peers at all nodes its first node founds; but not again when it has left."""
-    cluster = Cluster("rocksdb", 2)
-    try:
+    with Cluster("rocksdb", 2) as cluster:
         first, second = cluster.nodes
         for node in cluster.nodes:
             node.settings["cluster.peers"] = ", ".join(cluster.net.address(n.name) for n in cluster.nodes)
@@ -90,8 +86,6 @@ def first_of_the_peers_leaves():
         assert not first.is_ready()
         second.start()
         cluster.wait_whole()
-    finally:
-        cluster.close()
 
 
 def play(cluster, rounds):
@@ -117,8 +111,7 @@ def main():
         return 0
     joins_whose_database_it_finds()
     first_of_the_peers_leaves()
-    cluster = Cluster(store, 5)
-    try:
+    with Cluster(store, 5) as cluster:
         cluster.nodes[0].start()
         wait_for("the first node is ready", cluster.nodes[0].is_ready)
         load, problems = play(cluster, rounds)
@@ -127,12 +120,6 @@ def main():
         errors = {code: n for code, n in load.codes.items() if code != "ok"}
         print(f"answers: {load.codes}; failed requests: {sum(errors.values())}")
         return 1 if problems or errors else 0
-    except AssertionError:
-        for node in filter(lambda n: n.process, cluster.nodes):
-            print(f"--- node {node.name}\n{node.tail()}", file=sys.stderr)
-        raise
-    finally:
-        cluster.close()
 
 
 if __name__ == "__main__":

@@ -111,8 +111,8 @@ def main():
     if missing():
         print(f"skipped: {missing()}")
         return 0
-    cluster, times = Cluster("postgresql", 3), []
-    try:
+    times = []
+    with Cluster("postgresql", 3) as cluster:
         cluster.start()
         actors = addresses(cluster)
         for number in range(kills):
@@ -125,8 +125,6 @@ def main():
             victim.start()
             cluster.wait_whole()
             wait_for("its shards are back", cluster.is_formed, 60, 0.1)
-    finally:
-        cluster.close()
     median = statistics.median(times)
     print(f"kills {kills}, median {median:.2f} s, worst {max(times):.2f} s (at most {MEDIAN_MOST:.0f} s at the median)")
     return 1 if median > MEDIAN_MOST else 0

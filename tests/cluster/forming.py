@@ -84,30 +84,32 @@ def has_formed(cluster):
     return all(node.is_ready() for node in cluster.nodes)
 
 
-def play(store, fault, victim, moment):
+def form(cluster, load, fault, victim, moment):
     """How long the cluster took after the victim's return, and the problems."""
-    cluster = Cluster(store, 3)
     victims = [Victim(cluster, node) for node in cluster.nodes]
-    load = Load(cluster.net, [node.name for node in cluster.nodes], clients_each=1, actors=6)
+    load.begin()
+    victims[0].start()
+    wait_for("the first node is ready", cluster.nodes[0].is_ready)
+    for other in victims[1:]:
+        other.start()
+    time.sleep(moment)
+    getattr(victims[victim], fault)()
+    back = time.monotonic()
     try:
-        load.begin()
-        victims[0].start()
-        wait_for("the first node is ready", cluster.nodes[0].is_ready)
-        for other in victims[1:]:
-            other.start()
-        time.sleep(moment)
-        getattr(victims[victim], fault)()
-        back = time.monotonic()
+        wait_for("the cluster has formed", lambda: has_formed(cluster), WITHIN, 0.1)
+        return time.monotonic() - back, load.end()
+    except AssertionError as wrong:
+        cluster.show()
+        return WITHIN, [("late" if isinstance(wrong, Late) else "silent", str(wrong))]
+
+
+def play(store, fault, victim, moment):
+    with Cluster(store, 3) as cluster:
+        load = Load(cluster.net, [node.name for node in cluster.nodes], clients_each=1, actors=6)
         try:
-            wait_for("the cluster has formed", lambda: has_formed(cluster), WITHIN, 0.1)
-            return time.monotonic() - back, load.end()
-        except AssertionError as wrong:
-            for node in cluster.nodes:
-                print(f"--- node {node.name}: {node.members()}\n{node.tail()}", file=sys.stderr, flush=True)
-            return WITHIN, [("late" if isinstance(wrong, Late) else "silent", str(wrong))]
-    finally:
-        load.close()
-        cluster.close()
+            return form(cluster, load, fault, victim, moment)
+        finally:
+            load.close()
 
 
 def main():

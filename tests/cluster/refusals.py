@@ -86,17 +86,9 @@ def main():
     if missing():
         print(f"skipped: {missing()}")
         return 0
-    cluster = Cluster("rocksdb", 4)
-    try:
+    with Cluster("rocksdb", 4) as cluster:
         one_by_one(cluster)
         without_a_majority(cluster)
-    except AssertionError:
-        for node in cluster.nodes:
-            if node.process:
-                print(f"--- node {node.name}\n{node.tail()}", file=sys.stderr)
-        raise
-    finally:
-        cluster.close()
     return 0
 
 

@@ -47,16 +47,13 @@ def has_no_leader(cluster):
 
 
 def play(count, trouble):
-    cluster = Cluster("rocksdb", count)
-    try:
+    with Cluster("rocksdb", count) as cluster:
         cluster.start()
         trouble(cluster)
         found = declared(cluster)
         for line in found:
             print(f"PROBLEM {trouble.__name__}: {line}", flush=True)
         return not found
-    finally:
-        cluster.close()
 
 
 def main():

@@ -41,8 +41,7 @@ def main():
     if missing():
         print(f"skipped: {missing()}")
         return 0
-    cluster = Cluster("postgresql", 4)
-    try:
+    with Cluster("postgresql", 4) as cluster:
         programs = later_programs(cluster.home)
         newest = cluster.nodes.pop()
         cluster.start()
@@ -62,8 +61,6 @@ def main():
             print(f"PROBLEM {kind}: {text}")
         print(f"answers: {load.codes}; acknowledged {load.acknowledged()}")
         return 1 if problems else 0
-    finally:
-        cluster.close()
 
 
 if __name__ == "__main__":
