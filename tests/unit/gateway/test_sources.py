@@ -282,19 +282,23 @@ def an_owner_that_doubts_what_it_has_told_is_asked_again(stage):
 # --- own effects while a watch is taken up ----------------------------------------------
 
 def _watched(stage):
-    """Alice watches an actor whose worker begins anew, and is busy when it is asked about that."""
+    """Alice watches an actor whose worker begins anew, and is asked what she has missed."""
     alice, worker = stage.client(), stage.workers[0]
     alice.says("w watch a.1 x")
     worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
     alice.hears('w ok v=1:1 {"x":1}')
     worker.dies()
     worker = stage.restarts_worker(0)
-    worker.answers(worker.hears("watch", "a.1"), code="busy")
-    return alice, worker
+    return alice, worker, worker.hears("watch", "a.1")
+
+
+def _is_busy(worker, asked, *answers):
+    """It has no room for that question, but answers others at the same time."""
+    worker.sends(b"".join([wire.reply(asked.rid, code="busy"), *answers]))
 
 
 def own_effects_come_first_where_the_owner_was_too_busy_to_take_a_watch_up(stage):
-    alice, worker = _watched(stage)
+    alice, worker, asked = _watched(stage)
     bob = stage.client()
     alice.says("1 set a.1 x 2", "2 get a.2 x", "3 get a.1 y", "4 get a.1 x", "5 cancel @ id=1")
     to_set, to_other, to_fail, to_see = [worker.hears(verb) for verb in ("set", "get", "get", "get")]
@@ -302,92 +306,90 @@ def own_effects_come_first_where_the_owner_was_too_busy_to_take_a_watch_up(stage
     worker.hears_type(wire.CANCEL)
     bob.says("1 get a.1 x")
     theirs = worker.hears("get", "a.1")
-    worker.answers(to_set, None, (1, 2))
-    again = worker.hears("watch", "a.1")            # at once: it has got on
-    assert again.base == (1, 1)
-    worker.answers(again, code="busy")
-    worker.answers(to_other, 0, (5, 1))             # of another actor
-    worker.answers(to_fail, code="no-member")       # shows no version
-    worker.answers(theirs, 2, (1, 2))               # bob watches nothing
+    _is_busy(worker, asked, wire.reply(to_set.rid, None, (1, 2)))
+    asked = worker.hears("watch", "a.1")            # it has got on
+    assert asked.base == (1, 1)
+    _is_busy(worker, asked, wire.reply(to_other.rid, 0, (5, 1)),      # of another actor
+             wire.reply(to_fail.rid, code="no-member"),               # shows no version
+             wire.reply(theirs.rid, 2, (1, 2)))                       # bob watches nothing
     alice.hears("2 ok v=5:1 0", "3 err no-member")
     bob.hears("1 ok v=1:2 2")
     worker.answers(to_see, 2, (1, 2))
-    again = worker.hears("watch", "a.1")
+    asked = worker.hears("watch", "a.1")
     alice.hears_nothing()
-    worker.answers(again, {"x": 2}, (1, 2), resumed=True)
+    worker.answers(asked, {"x": 2}, (1, 2), resumed=True)
     alice.hears('w evt v=1:2 {"x":2}', "1 ok v=1:2", "4 ok v=1:2 2")
     worker.tells("a.1", (1, 3), {"x": 3})
     alice.hears('w evt v=1:3 {"x":3}')
 
 
-def own_effects_come_first_at_another_node_too(stage):
+def _watched_from_elsewhere(stage):
+    """A node watches the same, and sets a property."""
     asker, worker = asked_here(stage), stage.workers[0]
     asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
     worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
     assert asker.hears_type(wire.REPLY).rid == 1
     worker.dies()
     worker = stage.restarts_worker(0)
-    worker.answers(worker.hears("watch", "a.1"), code="busy")
+    asked = worker.hears("watch", "a.1")
     asker.sends(wire.request(2, "set", "a.1", payload={"x": 2}, epoch=3 << 32))
-    worker.answers(worker.hears("set"), None, (1, 2))
-    worker.answers(worker.hears("watch"), {"x": 2}, (1, 2), resumed=True)
+    _is_busy(worker, asked, wire.reply(worker.hears("set").rid, None, (1, 2)))
+    return asker, worker, worker.hears("watch", "a.1")
+
+
+def _hears_its_effect(asker):
     told = asker.hears_type(wire.EVENT)
     assert (told.changed, told.number) == ({"x": 2}, 2)
-    assert asker.hears_type(wire.REPLY).rid == 2
+    got = asker.hears_type(wire.REPLY)
+    assert (got.rid, got.code) == (2, "none")
+
+
+def own_effects_come_first_at_another_node_too(stage):
+    asker, worker, asked = _watched_from_elsewhere(stage)
+    worker.answers(asked, {"x": 2}, (1, 2), resumed=True)
+    _hears_its_effect(asker)
 
 
 def a_kept_answer_is_not_handed_back_by_a_gateway_that_ends(stage):
-    asker, worker = asked_here(stage), stage.workers[0]
-    asker.sends(wire.request(1, "watch", "a.1", epoch=3 << 32))
-    worker.answers(worker.hears("watch"), {"x": 1}, (1, 1))
-    assert asker.hears_type(wire.REPLY).rid == 1
-    worker.dies()
-    worker = stage.restarts_worker(0)
-    worker.answers(worker.hears("watch", "a.1"), code="busy")
-    asker.sends(wire.request(2, "set", "a.1", payload={"x": 2}, epoch=3 << 32))
-    worker.answers(worker.hears("set"), None, (1, 2))
-    asked = worker.hears("watch", "a.1")
+    asker, worker, asked = _watched_from_elsewhere(stage)
     stage.drains()
     asker.hears_type(wire.BYE)
     worker.answers(asked, {"x": 2}, (1, 2), resumed=True)
-    assert asker.hears_type(wire.EVENT).changed == {"x": 2}
-    got = asker.hears_type(wire.REPLY)
-    assert (got.rid, got.code) == (2, "none")
+    _hears_its_effect(asker)
     assert stage.ends() == 0
 
 
+def _with_a_kept_answer(stage, deadline=""):
+    alice, worker, asked = _watched(stage)
+    alice.says(f"1 set a.1 x{deadline} 2")
+    _is_busy(worker, asked, wire.reply(worker.hears("set").rid, None, (1, 2)))
+    return alice, worker, worker.hears("watch", "a.1")
+
+
 def a_kept_answer_is_passed_on_to_who_watches_no_more(stage):
-    alice, worker = _watched(stage)
-    alice.says("1 set a.1 x 2")
-    worker.answers(worker.hears("set"), None, (1, 2))
-    worker.hears("watch", "a.1")
+    alice, _, _ = _with_a_kept_answer(stage)
     alice.says("2 unwatch @ id=w")
     alice.hears("1 ok v=1:2", "2 ok")
 
 
 def a_kept_answer_is_a_timeout_at_its_deadline(stage):
-    alice, worker = _watched(stage)
-    alice.says("1 set a.1 x t=50 2")
-    worker.answers(worker.hears("set"), None, (1, 2))
-    again = worker.hears("watch", "a.1")
+    alice, worker, asked = _with_a_kept_answer(stage, " t=500")
     alice.hears("1 err timeout")
-    worker.answers(again, {"x": 2}, (1, 2), resumed=True)
+    worker.answers(asked, {"x": 2}, (1, 2), resumed=True)
     alice.hears('w evt v=1:2 {"x":2}')
 
 
 def a_kept_answer_goes_with_its_client(stage):
-    alice, worker = _watched(stage)
-    alice.says("1 set a.1 x 2")
-    worker.answers(worker.hears("set"), None, (1, 2))
-    worker.answers(worker.hears("watch", "a.1"), code="busy")
+    alice, worker, asked = _with_a_kept_answer(stage)
     alice.breaks()
+    waits_until(lambda: stage.asks("sessions") == [], "the end of the session")
+    worker.answers(asked, code="busy")
     waits_until(lambda: stage.asks("status")[0]["subjects"] == 0, "the end of the watch")
 
 
 def a_busy_owner_is_asked_again_ever_less_often(stage):
-    alice, worker = _watched(stage)
-    asked = worker.hears("watch", "a.1")
-    for least in (0.2, 0.4):
+    alice, worker, asked = _watched(stage)
+    for least in (0.1, 0.2, 0.4):
         refused = time.monotonic()
         worker.answers(asked, code="busy")
         asked = worker.hears("watch", "a.1")
