@@ -387,6 +387,21 @@ def a_kept_answer_goes_with_its_client(stage):
     waits_until(lambda: stage.asks("status")[0]["subjects"] == 0, "the end of the watch")
 
 
+def a_kept_answer_goes_with_the_node_that_asked(stage):
+    asker, worker, asked = _watched_from_elsewhere(stage)
+    asker.dies()
+    asker, alice = stage.node_linked(0, incoming=True), stage.client()   # in the same place
+    worker.answers(asked, code="busy")
+    waits_until(lambda: stage.asks("status")[0]["subjects"] == 0, "the end of the watch")
+    alice.says("1 get a.1 x")
+    worker.hears_type(wire.UNWATCH)
+    worker.answers(worker.hears("get"), 2, (1, 2))
+    alice.hears("1 ok v=1:2 2")
+    asker.sends(wire.request(3, "get", "a.1", epoch=3 << 32))
+    worker.answers(worker.hears("get"), 2, (1, 2))
+    assert asker.hears_type(wire.REPLY).rid == 3
+
+
 def a_busy_owner_is_asked_again_ever_less_often(stage):
     alice, worker, asked = _watched(stage)
     for least in (0.1, 0.2, 0.4):
