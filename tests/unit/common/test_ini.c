@@ -99,7 +99,7 @@ static void line_ends_and_marks_of_other_systems_are_borne(void **state)
 
 static void write_file(const char *directory, const char *name, const char *text)
 {
-	char path[300];
+	char path[400];
 	FILE *out;
 
 	snprintf(path, sizeof(path), "%s/%s", directory, name);
