@@ -129,7 +129,7 @@ static void on_ended(struct dialogue *d)
 /* It is what it wants to become, or may not become it; false: it asks. */
 static bool settled(struct cluster *c, const struct cluster_hello *hello)
 {
-	bool same = bytes_equal(hello->cluster, (struct bytes){ (const char *)c->node->identity.cluster, CLUSTER_ID_SIZE });
+	bool same = is_of_this_cluster(c, hello);
 
 	if (same && c->state == CLUSTER_MEMBER) {
 		operation_answer(c, address(c), "this node is a member of its cluster already");
