@@ -73,10 +73,14 @@ static bool on_propose(struct dialogue *d, struct bytes body)
 	struct talk_propose m;
 	struct question *q;
 
-	if (!d->incoming || !d->member || !talk_decode_propose(body, &m))
+	if (!d->incoming || !d->kin || !talk_decode_propose(body, &m))
 		return false;
 	if (!cluster_leads(d->cluster)) {
 		answer_taken(d, m.rid, TALK_NOT_LEADER);
+		return true;
+	}
+	if (machine_member(&d->cluster->machine, d->node) == NULL) {
+		answer_taken(d, m.rid, TALK_NOT_NOW); /* it is none yet, as far as is known here */
 		return true;
 	}
 	q = memory_new(sizeof(*q));
@@ -158,7 +162,7 @@ struct dialogue *dialogue_new(struct cluster *c, const struct cluster_hello *hel
 	d->cluster = c;
 	d->incoming = incoming;
 	d->node = hello->node;
-	d->member = is_of_this_cluster(c, hello) && machine_member(&c->machine, hello->node) != NULL;
+	d->kin = is_of_this_cluster(c, hello);
 	d->name = text_of(hello->name);
 	d->address = text_of(hello->address);
 	TAILQ_INSERT_TAIL(&c->dialogues, d, next);

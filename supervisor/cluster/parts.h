@@ -59,7 +59,7 @@ struct dialogue {
 	struct link link;
 	uint64_t node;      /* of the peer's hello */
 	char *name, *address;
-	bool member;        /* of this very cluster, as it says */
+	bool kin;           /* of this very cluster, as it says; whether a member, the machine knows */
 	bool incoming, ended;
 	void (*on_frame)(struct dialogue *d, struct bytes body); /* of one that was dialled */
 	void (*on_ended)(struct dialogue *d);
