@@ -127,6 +127,7 @@ static void on_changed(void *owner, enum engine_status status)
 		log_debug("a change of the engine's configuration was not made", F_INT("status", (int)status));
 	c->role_changing = false;
 	c->roles_at = clock_now_ms() + (status == ENGINE_DONE ? 0 : PLAN_EVERY);
+	cluster_soon(c); /* two voters are for a moment only, see plan_voters() */
 }
 
 /* Who became a voter while it is away would keep the cluster from deciding anything until it is

@@ -54,7 +54,12 @@ struct plan_change {
 const char *plan_role_name(enum plan_role role);     /* `voter` … */
 const char *plan_action_name(enum plan_action action);
 
-/* How many voters a cluster of so many members that stay should have: 1, 3 or 5. */
+/* How many voters a cluster of so many members that stay should have: 1, 3 or 5.
+ *
+ * The engine changes one vote at a time, so that from one to three there are two for as long as
+ * the second change takes, and the end of either stops the cluster. It cannot be avoided, only
+ * kept short: the first change waits until all that are missing stand by, get the log and answer;
+ * the second follows upon it, and where it cannot be made the first is taken back. */
 uint32_t plan_voters(uint32_t members);
 
 /* The one next change, to be carried out and seen in `servers` before the next is asked
