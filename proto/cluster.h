@@ -40,7 +40,7 @@ struct cluster_hello {
 	uint32_t version, oldest; /* what it talks, and the oldest that it can talk */
 	uint32_t kind;            /* enum cluster_kind; the responder repeats it */
 	uint32_t code;            /* enum cluster_code; 0 from a dialler */
-	struct bytes cluster;     /* CLUSTER_ID_SIZE bytes, or empty: of none yet */
+	struct bytes cluster;     /* CLUSTER_ID_SIZE bytes, or empty: of none, nor was it ever */
 	uint64_t node;            /* random, of the state directory; 0: it has none */
 	struct bytes name;        /* for people */
 	struct bytes address;     /* where the others shall dial it: `host:port`, may be empty */

@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "common/memory.h"
+#include "supervisor/cluster/cluster.h"
 #include "supervisor/node.h"
 
 struct tunnel_dial {
@@ -212,6 +213,8 @@ static void send_identity(struct node *n, struct child *c)
 		.node = n->identity.node, .name = cut(bytes_of(n->config.node.name), CLUSTER_NAME_MAX),
 	};
 
+	if (cluster_has_none(n))
+		m.cluster = (struct bytes){ 0 };
 	tunnel_own_address(n, &address);
 	m.address = cut(buffer_bytes(&address), CLUSTER_ADDRESS_MAX);
 	control_encode_identity(&message, &m);

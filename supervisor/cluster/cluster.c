@@ -13,11 +13,9 @@
 #include "common/log.h"
 #include "common/memory.h"
 #include "supervisor/cluster/parts.h"
-#include "supervisor/cluster/peers.h"
 #include "supervisor/handshake.h"
 
 #define TICK 0.05         /* seconds */
-#define ASK_PEERS 1000    /* ms between two tries to join the configured peers */
 #define RENEWAL_PATIENCE 1000 /* ms */
 
 /* --- small questions -------------------------------------------------------------- */
@@ -173,6 +171,7 @@ void cluster_open_engine(struct cluster *c, bool found)
 	}
 	buffer_fini(&error);
 	free(path);
+	tunnel_tell_identity(c->node);
 }
 
 /* --- to found or to join ---------------------------------------------------------- */
@@ -186,20 +185,10 @@ static bool has_log(const struct cluster *c)
 	return there;
 }
 
-static size_t others(const struct cluster *c, struct bytes ret[CLUSTER_PEERS_MAX])
+bool cluster_has_none(const struct node *n)
 {
-	return peers_others(c->node->config.cluster.peers, c->address, ret, CLUSTER_PEERS_MAX);
-}
-
-/* Where the first of the peers is this very node it is the one that founds: the others
- * join it. Where it has left a cluster they have one already, and a second of the same peers
- * would take in whoever comes next. */
-static bool asks_peers(const struct cluster *c)
-{
-	struct bytes addresses[CLUSTER_PEERS_MAX];
-
-	return others(c, addresses) > 0 &&
-	       (c->node->identity.left || !peers_begin_with(c->node->config.cluster.peers, c->address));
+	return n->cluster != NULL && n->cluster->engine == NULL && !n->identity.joined && !n->identity.left &&
+	       !has_log(n->cluster);
 }
 
 void cluster_on_tunnel(struct node *n)
@@ -210,10 +199,12 @@ void cluster_on_tunnel(struct node *n)
 		return;
 	if (n->identity.joined || has_log(c))
 		cluster_open_engine(c, false);
-	else if (!asks_peers(c))
+	else if (!forming_waits(c))
 		cluster_open_engine(c, true);
 	else
-		log_info("this node waits until one of its peers lets it join", F_TEXT("peers", n->config.cluster.peers));
+		log_info(forming_founds(c) ? "this node asks its peers whether they have a cluster"
+		                           : "this node waits until one of its peers lets it join",
+		         F_TEXT("peers", n->config.cluster.peers));
 	cluster_soon(c);
 }
 
@@ -251,22 +242,6 @@ static void say_what_it_is(struct cluster *c)
 		return;
 	machine_encode_update(&command, &now, c->incarnation);
 	proposal_new(c, &command, RENEWAL_PATIENCE, true, NULL, NULL);
-}
-
-/* An instance that is alone, or no member yet, asks the peers it was given until it is in. */
-static void ask_peers(struct cluster *c, uint64_t now)
-{
-	struct bytes addresses[CLUSTER_PEERS_MAX];
-	size_t count;
-
-	if (now < c->ask_peers_at || !asks_peers(c) || c->operation.kind != OPERATION_NONE || c->closing ||
-	    c->machine.member_count > 1 || c->node->identity.joined || node_child(c->node, CONTROL_TUNNEL, 0)->policy.state != POLICY_READY)
-		return;
-	if (c->state == CLUSTER_MEMBER && c->node->phase != NODE_SERVING)
-		return;
-	c->ask_peers_at = now + ASK_PEERS;
-	count = others(c, addresses);
-	(void)cluster_join(c->node, addresses, count, &(struct cluster_watcher){ 0 });
 }
 
 /* --- the lease -------------------------------------------------------------------- */
@@ -325,7 +300,7 @@ static void on_tick(struct ev_loop *loop, struct ev_timer *w, int events)
 	if (cluster_leads(c) && c->machine.member_count == 0 && TAILQ_EMPTY(&c->proposals))
 		found(c);
 	renew(c, clock_boot_ns());
-	ask_peers(c, clock_now_ms());
+	forming_run(c, clock_now_ms());
 	look(c);
 }
 
@@ -451,6 +426,7 @@ void cluster_fini(struct node *n)
 	ev_timer_stop(n->loop, &c->ticker);
 	ev_clear_pending(n->loop, &c->soon);
 	cluster_forget(c);
+	forming_end(c);
 	dialogue_end_all(c);
 	machine_fini(&c->machine);
 	if (c->page != NULL)

@@ -34,6 +34,9 @@ void cluster_on_tunnel(struct node *n);
 /* Store, actor workers and gateways may start: the node is a member, or has no cluster. */
 bool cluster_admits(const struct node *n);
 
+/* It is of no cluster, and has left none since its state directory was made. */
+bool cluster_has_none(const struct node *n);
+
 /* It founded its cluster, and is its only member: it may become a node of another. */
 bool cluster_is_alone(const struct node *n);
 

@@ -6,6 +6,8 @@ static const char *note(const struct cluster *c, uint64_t leader)
 {
 	if (c->operation.kind == OPERATION_JOIN)
 		return "it is joining a cluster";
+	if (c->engine == NULL && forming_founds(c))
+		return "it founds a cluster when most of its peers say that they have none";
 	if (c->engine == NULL)
 		return "it waits until one of its peers lets it join";
 	if (leader == 0)

@@ -11,6 +11,7 @@
 #include "proto/talk.h"
 #include "supervisor/cluster/cluster.h"
 #include "supervisor/cluster/engine.h"
+#include "supervisor/cluster/forming.h"
 #include "supervisor/cluster/lease.h"
 #include "supervisor/cluster/machine_command.h"
 #include "supervisor/cluster/plan.h"
@@ -234,7 +235,7 @@ struct cluster {
 	struct operation operation;
 	uint64_t last_operation;
 	struct outcome outcomes[OPERATION_OUTCOMES]; /* by number */
-	uint64_t ask_peers_at;    /* ms */
+	struct forming forming;
 	uint64_t outcast_at, outcast_dial; /* ms, when the next member is asked; the dial */
 	uint32_t outcast_turn;
 	struct ev_timer ticker;

@@ -78,3 +78,8 @@ bool peers_begin_with(const char *list, const char *address)
 
 	return peers_split(list, &peer, 1) > 0 && is_same(peer, address);
 }
+
+bool peers_are_most(size_t some, size_t others)
+{
+	return 2 * (some + 1) > others + 1;
+}

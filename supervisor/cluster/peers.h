@@ -18,4 +18,7 @@ size_t peers_others(const char *list, const char *address, struct bytes *ret, si
 /* Whether the first of the list is this address; one without a port has the cluster port. */
 bool peers_begin_with(const char *list, const char *address);
 
+/* Whether this node and so many of the others are more than half of the list. */
+bool peers_are_most(size_t some, size_t others);
+
 #endif

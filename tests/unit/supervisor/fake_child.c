@@ -236,7 +236,7 @@ static void on_identity(struct bytes message)
 {
 	struct control_identity m;
 
-	if (!control_decode_identity(message, &m) || m.cluster.len != CLUSTER_ID_SIZE || m.node == 0 || m.address.len == 0)
+	if (!control_decode_identity(message, &m) || m.node == 0 || m.address.len == 0)
 		refuse(70, "this is no IDENTITY");
 	self.identity = true;
 }

@@ -33,6 +33,20 @@ static void who_comes_first_founds_however_its_port_is_written(void **state)
 	assert_false(peers_begin_with("", "10.0.0.1:51464"));
 }
 
+static void most_of_the_list_are_more_than_half_of_it(void **state)
+{
+	(void)state;
+	assert_true(peers_are_most(0, 0)); /* a list of this node alone */
+	assert_false(peers_are_most(0, 1));
+	assert_true(peers_are_most(1, 1));
+	assert_false(peers_are_most(0, 2));
+	assert_true(peers_are_most(1, 2));
+	assert_false(peers_are_most(1, 3)); /* half of four */
+	assert_true(peers_are_most(2, 3));
+	assert_false(peers_are_most(1, 4));
+	assert_true(peers_are_most(2, 4));
+}
+
 static void nobody_asks_itself(void **state)
 {
 	struct bytes peers[3];
@@ -52,6 +66,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_is_cut_at_commas),
 		cmocka_unit_test(who_comes_first_founds_however_its_port_is_written),
+		cmocka_unit_test(most_of_the_list_are_more_than_half_of_it),
 		cmocka_unit_test(nobody_asks_itself),
 	};
 
