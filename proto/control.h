@@ -12,7 +12,7 @@
 
 #include "common/buffer.h"
 
-#define CONTROL_VERSION 3
+#define CONTROL_VERSION 4
 #define CONTROL_FD 3 /* where a child finds its channel */
 #define CONTROL_CLUSTER_SIZE 16 /* bytes of a cluster's id; CLUSTER_ID_SIZE */
 
@@ -47,6 +47,7 @@ enum control_type {
 	CONTROL_TRANSFERRED, /* store -> supervisor */
 	CONTROL_DROP,       /* supervisor -> store: shards whose records are another node's by now */
 	CONTROL_RETIRE,     /* supervisor -> gateway: accept nobody until the next LISTENER, tell who is there */
+	CONTROL_OUTDONE,    /* store -> supervisor: its claims of shards were in vain; see control_cluster.h */
 	CONTROL_TYPE_COUNT
 };
 

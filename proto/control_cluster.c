@@ -135,3 +135,62 @@ bool control_decode_drop(struct bytes message, struct bytes *ret_shards)
 	*ret_shards = shards;
 	return true;
 }
+
+/* --- what the database outdoes ---------------------------------------------------- */
+
+static void put(unsigned char *to, uint64_t v, int bytes)
+{
+	for (int i = 0; i < bytes; i++)
+		to[i] = (unsigned char)(v >> 8 * i);
+}
+
+static uint64_t get(const unsigned char *from, int bytes)
+{
+	uint64_t v = 0;
+
+	for (int i = 0; i < bytes; i++)
+		v |= (uint64_t)from[i] << 8 * i;
+	return v;
+}
+
+void control_outdone_add(struct buffer *cells, const struct control_outdone *one)
+{
+	unsigned char cell[CONTROL_OUTDONE_SIZE];
+
+	put(cell, one->shard, 2);
+	cell[2] = one->own;
+	put(cell + 3, one->epoch, 8);
+	put(cell + 11, one->above, 8);
+	buffer_append(cells, cell, sizeof(cell));
+}
+
+uint32_t control_outdone_count(struct bytes cells)
+{
+	return (uint32_t)(cells.len / CONTROL_OUTDONE_SIZE);
+}
+
+struct control_outdone control_outdone_at(struct bytes cells, uint32_t i)
+{
+	const unsigned char *cell = (const unsigned char *)cells.data + (size_t)i * CONTROL_OUTDONE_SIZE;
+
+	return (struct control_outdone){ (uint32_t)get(cell, 2), cell[2] == 1, get(cell + 3, 8), get(cell + 11, 8) };
+}
+
+void control_encode_outdone(struct buffer *out, struct bytes cells)
+{
+	control_begin(out, CONTROL_OUTDONE, 2);
+	msgpack_write_bin(out, cells);
+}
+
+bool control_decode_outdone(struct bytes message, struct bytes *ret_cells)
+{
+	struct msgpack_reader r = control_open(message, CONTROL_OUTDONE, 2);
+	struct bytes cells = msgpack_read_str(&r);
+
+	for (size_t i = 2; i < cells.len; i += CONTROL_OUTDONE_SIZE)
+		r.bad |= (unsigned char)cells.data[i] > 1;
+	if (!control_whole(&r) || cells.len % CONTROL_OUTDONE_SIZE != 0 || cells.len / CONTROL_OUTDONE_SIZE > CONTROL_OUTDONE_MOST)
+		return false;
+	*ret_cells = cells;
+	return true;
+}

@@ -41,6 +41,21 @@ struct control_transferred {
 	struct bytes error;
 };
 
+/* OUTDONE: the database that all nodes share has the shard in an epoch that is not below the one it
+ * was claimed in, and has an owner there. Cells one behind the other. */
+struct control_outdone {
+	uint32_t shard;
+	bool own; /* that owner has this node's name */
+	uint64_t epoch, above; /* as claimed; the database's */
+};
+
+#define CONTROL_OUTDONE_SIZE 19 /* bytes of a cell: u16, u8, u64, u64, little-endian */
+#define CONTROL_OUTDONE_MOST 1024 /* cells of a message */
+
+void control_outdone_add(struct buffer *cells, const struct control_outdone *one);
+uint32_t control_outdone_count(struct bytes cells);
+struct control_outdone control_outdone_at(struct bytes cells, uint32_t i);
+
 /* Lists of shards: u16 each, little-endian. */
 uint32_t control_list_count(struct bytes shards);
 uint32_t control_list_at(struct bytes shards, uint32_t i);
@@ -52,11 +67,13 @@ bool control_decode_peer_lost(struct bytes message, struct control_peer_lost *re
 bool control_decode_transfer(struct bytes message, struct control_transfer *ret);
 bool control_decode_transferred(struct bytes message, struct control_transferred *ret);
 bool control_decode_drop(struct bytes message, struct bytes *ret_shards);
+bool control_decode_outdone(struct bytes message, struct bytes *ret_cells);
 
 void control_encode_node(struct buffer *out, const struct control_node *m);
 void control_encode_peer_lost(struct buffer *out, const struct control_peer_lost *m);
 void control_encode_transfer(struct buffer *out, const struct control_transfer *m);
 void control_encode_transferred(struct buffer *out, const struct control_transferred *m);
 void control_encode_drop(struct buffer *out, struct bytes shards);
+void control_encode_outdone(struct buffer *out, struct bytes cells);
 
 #endif

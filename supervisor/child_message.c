@@ -67,6 +67,17 @@ static bool on_transferred(struct child *c, struct bytes message)
 	return true;
 }
 
+static bool on_outdone(struct child *c, struct bytes message)
+{
+	struct bytes cells;
+
+	if (c->role != CONTROL_STORE || !control_decode_outdone(message, &cells))
+		return false;
+	if (!cluster_on_outdone(c->node, cells))
+		handover_on_outdone(c->node, cells);
+	return true;
+}
+
 static bool on_peer_lost(struct child *c, struct bytes message)
 {
 	struct control_peer_lost m;
@@ -101,6 +112,7 @@ static const struct {
 	{ CONTROL_PONG, on_pong, NULL },         { CONTROL_ROWS, on_rows, NULL },
 	{ CONTROL_ALARM, on_alarm, NULL },       { CONTROL_RELEASED, on_released, NULL },
 	{ CONTROL_TRANSFERRED, on_transferred, NULL }, { CONTROL_PEER_LOST, on_peer_lost, NULL },
+	{ CONTROL_OUTDONE, on_outdone, NULL },
 	{ CONTROL_DIALED, NULL, tunnel_on_dialed }, { CONTROL_ARRIVED, NULL, tunnel_on_arrival },
 };
 

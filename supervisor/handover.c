@@ -270,3 +270,21 @@ void handover_stop(struct node *n)
 	if (n->handover != NULL)
 		end(n->handover, ADMIN_TEMPORARY, "stopping", "the node stops");
 }
+
+/* --- what the database knows better -------------------------------------------------- */
+
+void handover_on_outdone(struct node *n, struct bytes cells)
+{
+	uint32_t raised = 0;
+
+	for (uint32_t i = 0; i < control_outdone_count(cells); i++) {
+		struct control_outdone one = control_outdone_at(cells, i);
+
+		if (one.own)
+			raised += shard_map_raise(&n->shards, one.shard, one.epoch, one.above);
+	}
+	if (raised == 0)
+		return;
+	log_warnx("the database knew later epochs than this node: its shards are above them now", F_UINT("shards", raised));
+	handshake_shards(n);
+}

@@ -34,6 +34,10 @@ void handover_on_serves(struct node *n, const struct child *c);
 /* It has let shards go. */
 void handover_on_released(struct node *n, const struct child *c, const struct control_released *m);
 
+/* The store's database knows later epochs of shards than this node, which has no cluster: where they
+ * are its own its state directory is an older copy, and they go above. What another one has is left. */
+void handover_on_outdone(struct node *n, struct bytes cells);
+
 /* Which actor workers may own shards: all that are not given up. One bool each; the caller's. */
 bool *handover_living(const struct node *n);
 

@@ -254,6 +254,15 @@ uint32_t shard_map_take(struct shard_map *m, const uint32_t *shards, const uint3
 	return changed(m, n);
 }
 
+bool shard_map_raise(struct shard_map *m, uint32_t shard, uint64_t epoch, uint64_t above)
+{
+	if (shard >= m->count || m->shards[shard].epoch != epoch || above < epoch || above == UINT64_MAX)
+		return false;
+	m->shards[shard].epoch = above + 1;
+	m->serial++;
+	return true;
+}
+
 bool shard_map_leave(struct shard_map *m, uint32_t shard)
 {
 	if (m->shards[shard].worker < m->workers)

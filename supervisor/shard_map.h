@@ -49,6 +49,10 @@ bool shard_map_grant(struct shard_map *m, uint32_t worker, uint32_t shard);
 /* The same for all that it still releases. Returns how many. */
 uint32_t shard_map_grant_all(struct shard_map *m, uint32_t worker);
 
+/* The shard is in `epoch`, and goes above another one that is not below it. False where it is in
+ * another epoch by now. */
+bool shard_map_raise(struct shard_map *m, uint32_t shard, uint64_t epoch, uint64_t above);
+
 /* --- between nodes; each tells whether, or how often, the map has changed --- */
 
 /* Another node owns the shard, in an epoch with this upper half. */

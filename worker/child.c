@@ -403,6 +403,14 @@ void child_transferred(struct child *child, const struct control_transferred *m)
 	send_encoded(child, &message);
 }
 
+void child_outdone(struct child *child, struct bytes cells)
+{
+	struct buffer message = { 0 };
+
+	control_encode_outdone(&message, cells);
+	send_encoded(child, &message);
+}
+
 void child_dialed(struct child *child, const struct control_dialed *m, int take_fd)
 {
 	struct buffer message = { 0 };

@@ -69,6 +69,8 @@ void child_alarm(struct child *child, bool raised, const char *name, const char 
 /* A link to another node, by its PEER, has ended. */
 void child_peer_lost(struct child *child, uint32_t index, uint32_t incarnation);
 void child_transferred(struct child *child, const struct control_transferred *m);
+/* cells: at most CONTROL_OUTDONE_MOST, by control_outdone_add(). */
+void child_outdone(struct child *child, struct bytes cells);
 /* take_fd is consumed, -1: none. */
 void child_dialed(struct child *child, const struct control_dialed *m, int take_fd);
 void child_arrived(struct child *child, const struct control_arrived *m, int take_fd);

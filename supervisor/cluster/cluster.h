@@ -56,6 +56,9 @@ void cluster_on_serves(struct node *n, const struct child *c);
 /* Workers have let go of shards that leave this node, or have lost them. */
 void cluster_on_freed(struct node *n);
 void cluster_on_transferred(struct node *n, const struct control_transferred *m);
+/* What the store's database has in later epochs (struct control_outdone). False where the node has
+ * no cluster. */
+bool cluster_on_outdone(struct node *n, struct bytes cells);
 void cluster_on_peer_lost(struct node *n, const struct child *c, uint32_t index, uint32_t incarnation);
 
 /* --- facts ------------------------------------------------------------------------ */

@@ -15,6 +15,7 @@
 #define MACHINE_ADDRESS_MAX  261 /* host of 255, a colon, port */
 #define MACHINE_WEIGHT_MAX   65535
 #define MACHINE_REMOVED_MAX  1024 /* former members remembered; the oldest are forgotten */
+#define MACHINE_EPOCH_MAX    INT32_MAX /* an owner a second for 68 years */
 #define MACHINE_NOBODY       0   /* no member has this id */
 
 enum machine_state {
@@ -42,7 +43,7 @@ struct machine_shard {
 	uint64_t owner; /* MACHINE_NOBODY: none */
 	uint64_t to;    /* it is being moved there; MACHINE_NOBODY: it is not */
 	uint64_t move;  /* `applied` when the move began: tells one move from the next; 0: none */
-	uint32_t epoch; /* at least 1; grows with each new owner */
+	uint32_t epoch; /* at least 1; grows with each new owner, and where the store knows higher ones */
 };
 
 /* Zeroed memory is a machine that nobody has founded. */

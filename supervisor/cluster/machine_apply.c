@@ -384,6 +384,24 @@ static void cancel(struct machine *m, struct machine_command *c, struct machine_
 	}
 }
 
+/* Whoever has lost the shard since, or has it in a later epoch, gains nothing by what its store
+ * saw: it names the epoch in which it was refused. */
+static void raise_epochs(struct machine *m, struct machine_command *c, struct machine_result *ret)
+{
+	struct machine_gone seen;
+
+	refuse(ret, "none of these shards is its own in that epoch");
+	while (machine_next_gone(c, &seen)) {
+		struct machine_shard *s = &m->shards[seen.shard];
+
+		if (s->owner != c->id || s->epoch != seen.epoch || seen.move < s->epoch || seen.move >= MACHINE_EPOCH_MAX)
+			continue;
+		stay(s);
+		s->epoch = (uint32_t)seen.move + 1;
+		done(ret);
+	}
+}
+
 static void (*const rows[MACHINE_COMMAND_COUNT])(struct machine *m, struct machine_command *c,
                                                  struct machine_result *ret) = {
 	[MACHINE_COMMAND_FOUND] = found,   [MACHINE_COMMAND_ADD] = add,
@@ -391,7 +409,7 @@ static void (*const rows[MACHINE_COMMAND_COUNT])(struct machine *m, struct machi
 	[MACHINE_COMMAND_DOWN] = down,     [MACHINE_COMMAND_DRAIN] = drain,
 	[MACHINE_COMMAND_LEAVE] = leave,   [MACHINE_COMMAND_MOVE] = move,
 	[MACHINE_COMMAND_MOVED] = moved,   [MACHINE_COMMAND_CANCEL] = cancel,
-	[MACHINE_COMMAND_REMOVE] = remove_member,
+	[MACHINE_COMMAND_REMOVE] = remove_member, [MACHINE_COMMAND_RAISE] = raise_epochs,
 };
 
 void machine_apply(struct machine *m, struct bytes command, struct machine_result *ret)

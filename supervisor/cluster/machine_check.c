@@ -3,9 +3,6 @@
 
 #include "supervisor/cluster/machine_command.h"
 
-/* One shard's owner changes once a second for 68 years before this is reached. */
-#define EPOCH_MAX INT32_MAX
-
 static const char *member_alone(const struct machine *m, const struct machine_member *member)
 {
 	struct machine_node node = { member->id, bytes_of(member->name), bytes_of(member->address),
@@ -63,7 +60,7 @@ static const char *owner_fault(const struct machine *m, const struct machine_sha
 
 static const char *shard_fault(const struct machine *m, const struct machine_shard *s, bool somebody)
 {
-	if (s->epoch == 0 || s->epoch > EPOCH_MAX)
+	if (s->epoch == 0 || s->epoch > MACHINE_EPOCH_MAX)
 		return "its epoch is none";
 	if (s->move > m->applied)
 		return "its move began in the future";

@@ -96,9 +96,8 @@ void machine_encode_move(struct buffer *out, uint64_t to, const uint32_t *shards
 	write_shards(out, shards, count);
 }
 
-void machine_encode_moved(struct buffer *out, uint64_t owner, const struct machine_gone *gone, uint32_t count)
+static void write_gone(struct buffer *out, uint64_t owner, const struct machine_gone *gone, uint32_t count)
 {
-	begin(out, MACHINE_COMMAND_MOVED, 2);
 	msgpack_write_uint(out, owner);
 	msgpack_write_array(out, count);
 	for (uint32_t i = 0; i < count; i++) {
@@ -107,6 +106,18 @@ void machine_encode_moved(struct buffer *out, uint64_t owner, const struct machi
 		msgpack_write_uint(out, gone[i].epoch);
 		msgpack_write_uint(out, gone[i].move);
 	}
+}
+
+void machine_encode_moved(struct buffer *out, uint64_t owner, const struct machine_gone *gone, uint32_t count)
+{
+	begin(out, MACHINE_COMMAND_MOVED, 2);
+	write_gone(out, owner, gone, count);
+}
+
+void machine_encode_raise(struct buffer *out, uint64_t owner, const struct machine_gone *seen, uint32_t count)
+{
+	begin(out, MACHINE_COMMAND_RAISE, 2);
+	write_gone(out, owner, seen, count);
 }
 
 void machine_encode_cancel(struct buffer *out, const uint32_t *shards, uint32_t count)
@@ -206,6 +217,11 @@ static void read_leave(struct msgpack_reader *r, struct machine_command *c)
 	c->id = msgpack_read_uint(r);
 }
 
+static bool is_whole(unsigned command)
+{
+	return command == MACHINE_COMMAND_MOVED || command == MACHINE_COMMAND_RAISE;
+}
+
 static bool next_gone(struct msgpack_reader *r, bool whole, struct machine_gone *ret)
 {
 	*ret = (struct machine_gone){ 0 };
@@ -230,7 +246,7 @@ static void read_list(struct msgpack_reader *r, struct machine_command *c)
 	if (c->count > CONTROL_SHARDS_MAX)
 		r->bad = true;
 	for (uint32_t i = 0; i < c->count && !r->bad; i++)
-		next_gone(r, c->number == MACHINE_COMMAND_MOVED, &gone);
+		next_gone(r, is_whole(c->number), &gone);
 	if (!r->bad)
 		c->list = (struct bytes){ first, (size_t)(r->at - first) };
 }
@@ -265,6 +281,7 @@ static const struct command_row rows[MACHINE_COMMAND_COUNT] = {
 	[MACHINE_COMMAND_MOVED]  = { "moved", 2, read_moved },
 	[MACHINE_COMMAND_CANCEL] = { "cancel", 1, read_list },
 	[MACHINE_COMMAND_REMOVE] = { "remove", 2, read_flagged },
+	[MACHINE_COMMAND_RAISE]  = { "raise", 2, read_moved },
 };
 
 const char *machine_command_name(unsigned number)
@@ -327,7 +344,7 @@ bool machine_next_gone(struct machine_command *c, struct machine_gone *ret)
 {
 	struct msgpack_reader r = msgpack_read(c->list);
 
-	if (c->list.len == 0 || !next_gone(&r, c->number == MACHINE_COMMAND_MOVED, ret))
+	if (c->list.len == 0 || !next_gone(&r, is_whole(c->number), ret))
 		return false;
 	c->list = (struct bytes){ r.at, (size_t)(r.end - r.at) };
 	return true;

@@ -19,6 +19,7 @@ enum machine_command_number {
 	MACHINE_COMMAND_MOVED,     /* the owner has let go of them and `to` has all it needs */
 	MACHINE_COMMAND_CANCEL,    /* the move of shards is given up: the owner keeps them, same epoch */
 	MACHINE_COMMAND_REMOVE,    /* a member without shards; lost: a dead one with its own store and all in it */
+	MACHINE_COMMAND_RAISE,     /* the database that all share knows higher epochs of its owner's shards */
 	MACHINE_COMMAND_COUNT
 };
 
@@ -58,6 +59,8 @@ void machine_encode_move(struct buffer *out, uint64_t to, const uint32_t *shards
 void machine_encode_moved(struct buffer *out, uint64_t owner, const struct machine_gone *gone, uint32_t count);
 void machine_encode_cancel(struct buffer *out, const uint32_t *shards, uint32_t count);
 void machine_encode_remove(struct buffer *out, uint64_t id, bool lost);
+/* Those that the owner still has in that epoch get the one after `move`, which here is an epoch. */
+void machine_encode_raise(struct buffer *out, uint64_t owner, const struct machine_gone *seen, uint32_t count);
 
 /* --- for the machine itself: a command as read --- */
 
@@ -67,7 +70,7 @@ struct machine_command {
 	struct machine_node node;
 	uint64_t id, to, incarnation, renewal;
 	bool flag; /* of DRAIN: on; of REMOVE: lost */
-	struct bytes list; /* checked msgpack of MOVE, MOVED and CANCEL */
+	struct bytes list; /* checked msgpack of MOVE, MOVED, CANCEL and RAISE */
 	uint32_t count;
 };
 
@@ -78,7 +81,7 @@ bool machine_padding(const char *at, const char *end);
 
 /* NULL, or why it cannot be read. The bytes are borrowed. */
 const char *machine_decode(struct bytes bytes, struct machine_command *ret);
-/* Takes the next one off the list; MOVE and CANCEL set the shard only. False at its end. */
+/* Takes the next one off the list; all but MOVED and RAISE set the shard only. False at its end. */
 bool machine_next_gone(struct machine_command *c, struct machine_gone *ret);
 
 #endif

@@ -8,6 +8,8 @@
 #include "supervisor/handover.h"
 #include "supervisor/handshake.h"
 
+#define PATIENCE 5000 /* ms that an entry of the log may take: after a lease that is over all is claimed anew */
+
 /* Where each node has a store of its own nobody else can act for its shards, whatever
  * becomes of its lease: a node that is cut off goes on serving them. */
 bool share_acts(const struct cluster *c, uint64_t now_ns)
@@ -61,6 +63,43 @@ void share_update(struct cluster *c)
 	if (changed)
 		handshake_shards(n);
 }
+
+/* --- what the database knows better --------------------------------------------------- */
+
+static void on_raised(struct cluster *c, void *owner, enum proposal_outcome outcome, const char *reason)
+{
+	(void)c, (void)owner;
+	if (outcome == PROPOSAL_REFUSED)
+		log_info("what the database has in later epochs is another node's", F_TEXT("reason", reason));
+	else if (outcome == PROPOSAL_DONE)
+		log_warnx("the database knew later epochs than the cluster: its shards are above them now");
+}
+
+/* Either another node owns these shards and this one has not heard of it, or the cluster was
+ * founded anew, or its log is an older copy. The log knows which: it raises epochs only of what is
+ * this node's still, in the epoch in which it was refused. */
+bool cluster_on_outdone(struct node *n, struct bytes cells)
+{
+	struct cluster *c = n->cluster;
+	uint32_t count = control_outdone_count(cells);
+	struct machine_gone *seen;
+	struct buffer command = { 0 };
+
+	if (c == NULL)
+		return false;
+	seen = memory_new((count + 1) * sizeof(*seen));
+	for (uint32_t i = 0; i < count; i++) {
+		struct control_outdone one = control_outdone_at(cells, i);
+
+		seen[i] = (struct machine_gone){ one.shard, CONTROL_EPOCH_CLUSTER(one.epoch), CONTROL_EPOCH_CLUSTER(one.above) };
+	}
+	machine_encode_raise(&command, cluster_self_id(c), seen, count);
+	proposal_new(c, &command, PATIENCE, false, on_raised, NULL);
+	free(seen);
+	return true;
+}
+
+/* --- its lease ------------------------------------------------------------------------ */
 
 void share_lease(struct cluster *c, uint64_t now_ns)
 {

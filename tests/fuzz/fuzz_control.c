@@ -41,6 +41,24 @@ TWICE(peer_lost)
 TWICE(transfer)
 TWICE(transferred)
 
+static bool outdone(struct bytes message)
+{
+	struct buffer again = { 0 };
+	struct bytes cells;
+
+	if (!control_decode_outdone(message, &cells))
+		return false;
+	FUZZ_CHECK(control_outdone_count(cells) <= CONTROL_OUTDONE_MOST && fuzz_inside(cells, message));
+	for (uint32_t i = 0; i < control_outdone_count(cells); i++) {
+		struct control_outdone one = control_outdone_at(cells, i);
+
+		control_outdone_add(&again, &one);
+	}
+	FUZZ_CHECK(bytes_equal(cells, buffer_bytes(&again)));
+	buffer_fini(&again);
+	return true;
+}
+
 static bool drop(struct bytes message)
 {
 	struct bytes list;
@@ -82,7 +100,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct bytes message = fuzz_bytes(data, size);
 	int kinds = hello_twice(message) + peer_twice(message) + classes_twice(message) + failed_twice(message) +
 	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message) + released(message) +
-	            node_twice(message) + peer_lost_twice(message) + transfer_twice(message) + transferred_twice(message) + drop(message) +
+	            node_twice(message) + peer_lost_twice(message) + transfer_twice(message) + transferred_twice(message) + drop(message) + outdone(message) +
 	            identity_twice(message) + dial_twice(message) + dialed_twice(message) + arrived_twice(message);
 
 	FUZZ_CHECK(kinds <= 1 && (kinds == 0 || control_type(message) != 0));

@@ -207,6 +207,30 @@ static void an_epoch_has_one_owner(void **state)
 	assert_int_equal(put(ann, 3, 7, "x", "one"), ENGINE_OK);
 }
 
+/* So that whoever should have it, by the cluster's log, can go above. */
+static void a_claim_in_vain_says_what_is_in_its_way(void **state)
+{
+	struct engine_claim claims[] = { { .shard = 3, .epoch = 7 }, { .shard = 4, .epoch = 7 }, { .shard = 5, .epoch = 7 }, { .shard = 6, .epoch = 7 } };
+
+	(void)state;
+	claim(ann, 3, 9);
+	claim(ann, 4, 7);
+	claim(ann, 5, 6);
+	claim(bob, 6, 8);
+	buffer_clear(&error);
+	assert_int_equal(engine->claim(bob, claims, 4, &error), ENGINE_OK);
+	assert_int_equal(claims[0].above, 9);
+	assert_int_equal(claims[1].above, 7);
+	assert_int_equal(claims[2].above, 0);
+	assert_int_equal(claims[3].above, 8);
+	assert_false(claims[0].own || claims[1].own);
+	assert_true(claims[3].own);
+	assert_true(engine->holds(bob, 5, 7));
+	assert_false(engine->holds(bob, 3, 7) || engine->holds(bob, 4, 7));
+	claim(bob, 3, 10);
+	assert_true(engine->holds(bob, 3, 10));
+}
+
 /* A store process that was taken for dead, and the one that was started in its place. */
 static void a_successor_of_the_same_node_shuts_its_predecessor_out(void **state)
 {
@@ -373,7 +397,7 @@ int main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 		T(what_is_written_is_there), T(a_group_is_applied_in_its_order),
 		T(nobody_writes_or_reads_what_was_not_claimed), T(a_higher_epoch_takes_a_shard_from_its_owner),
-		T(a_load_notices_a_new_owner_too), T(an_epoch_has_one_owner),
+		T(a_load_notices_a_new_owner_too), T(an_epoch_has_one_owner), T(a_claim_in_vain_says_what_is_in_its_way),
 		T(a_successor_of_the_same_node_shuts_its_predecessor_out), T(a_lost_session_is_begun_again),
 		T(a_shard_may_be_lost_with_the_session), T(what_the_server_wants_again_it_gets_again),
 		T(what_the_server_says_has_a_meaning), T(every_shard_can_be_claimed_at_once),

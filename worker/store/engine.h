@@ -43,6 +43,8 @@ struct engine_load {
 struct engine_claim {
 	uint32_t shard;
 	uint64_t epoch;
+	uint64_t above; /* filled: the epoch in the database that kept it from being claimed; 0: it is claimed */
+	bool own;       /* filled: who has it there is of this node's name */
 };
 
 enum engine_result {
@@ -75,7 +77,7 @@ struct engine_ops {
 	/* NULL: everything is this node's. Makes the shards this node's own in these epochs, but
 	 * for those that somebody has in a higher one; holds() tells. A second claim of the same
 	 * shard in the same epoch changes nothing. */
-	enum engine_result (*claim)(void *db, const struct engine_claim *claims, size_t count, struct buffer *error);
+	enum engine_result (*claim)(void *db, struct engine_claim *claims, size_t count, struct buffer *error);
 	bool (*holds)(const void *db, uint32_t shard, uint64_t epoch);
 	/* This and the next: NULL where nodes share the database, so that nothing moves. Appends
 	 * pairs (proto/transfer.h) of a shard in the order of their keys, from behind `after`

@@ -110,6 +110,25 @@ static void claim_shards(void)
 	commit_submit(&store.commit, job);
 }
 
+/* What the database has in epochs above this node's: either another node owns it, and this one has not
+ * heard of it yet, or the cluster's log knows less than the database. */
+static void tell_outdone(const struct job *job)
+{
+	const struct engine_claim *claims = (const void *)buffer_bytes(&job->body).data;
+	size_t count = buffer_length(&job->body) / sizeof(*claims);
+	struct buffer cells = { 0 };
+
+	for (size_t i = 0; i < count; i++) {
+		if (claims[i].above >= claims[i].epoch)
+			control_outdone_add(&cells, &(struct control_outdone){ claims[i].shard, claims[i].own, claims[i].epoch, claims[i].above });
+		if (buffer_length(&cells) == CONTROL_OUTDONE_MOST * CONTROL_OUTDONE_SIZE || (i + 1 == count && buffer_length(&cells) > 0)) {
+			child_outdone(&store.child, buffer_bytes(&cells));
+			buffer_clear(&cells);
+		}
+	}
+	buffer_fini(&cells);
+}
+
 /* --- frames to jobs --- */
 
 static bool on_batch(struct peer *peer, struct bytes body)
@@ -257,6 +276,8 @@ static void finish(struct job *take_job)
 	struct peer *peer = take_job->owner;
 
 	store.queued -= buffer_length(&take_job->body);
+	if (take_job->kind == JOB_CLAIM)
+		tell_outdone(take_job);
 	if (peer) {
 		peer->jobs--;
 		if (!peer->lost && take_job->kind != JOB_RESET)

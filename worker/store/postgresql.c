@@ -17,6 +17,8 @@
 struct shard {
 	uint64_t epoch;      /* 0: never claimed */
 	uint64_t generation; /* 0: not held: another owner has it, or it is to be claimed again */
+	uint64_t above;      /* the database's epoch as the last claim found it, where it was in vain */
+	bool own;            /* and whether its owner there has this node's name */
 	uint64_t group;      /* number of the last write that named it */
 };
 
@@ -35,12 +37,16 @@ static const struct {
 } statements[] = {
 	/* An epoch is never taken back, and in the same one only by who has it. */
 	{ "stage_claim",
-	  "INSERT INTO stage.shard AS s (shard, epoch, generation, owner)"
-	  " SELECT w.shard, w.epoch, 1, $3::text FROM unnest($1::int[], $2::bigint[]) AS w(shard, epoch) ORDER BY 1"
-	  " ON CONFLICT (shard) DO UPDATE"
-	  " SET epoch = excluded.epoch, generation = s.generation + 1, owner = excluded.owner"
-	  " WHERE s.epoch < excluded.epoch OR (s.epoch = excluded.epoch AND s.owner = excluded.owner)"
-	  " RETURNING shard, epoch, generation" },
+	  "WITH wanted AS (SELECT * FROM unnest($1::int[], $2::bigint[]) AS w(shard, epoch)),"
+	  " taken AS (INSERT INTO stage.shard AS s (shard, epoch, generation, owner)"
+	  "  SELECT shard, epoch, 1, $3::text FROM wanted ORDER BY 1"
+	  "  ON CONFLICT (shard) DO UPDATE"
+	  "  SET epoch = excluded.epoch, generation = s.generation + 1, owner = excluded.owner"
+	  "  WHERE s.epoch < excluded.epoch OR (s.epoch = excluded.epoch AND s.owner = excluded.owner)"
+	  "  RETURNING shard, epoch, generation)"
+	  " SELECT shard, epoch, generation, 1 FROM taken UNION ALL"
+	  " SELECT s.shard, s.epoch, 0, (s.owner = $3::text)::int FROM stage.shard AS s JOIN wanted AS w ON w.shard = s.shard"
+	  "  WHERE NOT EXISTS (SELECT FROM taken AS t WHERE t.shard = s.shard)" },
 	{ "stage_write",
 	  "WITH fence AS MATERIALIZED (SELECT s.shard FROM stage.shard AS s"
 	  "  JOIN unnest($1::int[], $2::bigint[], $3::bigint[]) AS e(shard, epoch, generation)"
@@ -98,7 +104,8 @@ static void begin_arrays(struct db *db, const uint32_t types[], int count)
 		postgresql_array_begin(&db->arrays[i], types[i]);
 }
 
-/* Of those in the arrays 0 and 1, which are count: whatever is not told back is another's. */
+/* Of those in the arrays 0 and 1, which are count: whatever is told back without a generation is
+ * another's. */
 static enum engine_result claim_arrays(struct db *db, uint32_t count, struct buffer *error)
 {
 	struct postgresql_call call = {
@@ -111,9 +118,11 @@ static enum engine_result claim_arrays(struct db *db, uint32_t count, struct buf
 		return ENGINE_OK;
 	result = postgresql_exchange(&db->connection, &call, 1, error);
 	for (int i = 0; result == ENGINE_OK && i < PQntuples(call.result); i++) {
-		uint64_t shard = postgresql_integer(postgresql_value(call.result, i, 0));
+		struct shard *s = shard_at(db, (uint32_t)postgresql_integer(postgresql_value(call.result, i, 0)));
 
-		shard_at(db, (uint32_t)shard)->generation = postgresql_integer(postgresql_value(call.result, i, 2));
+		s->generation = postgresql_integer(postgresql_value(call.result, i, 2));
+		s->above = s->generation > 0 ? 0 : postgresql_integer(postgresql_value(call.result, i, 1));
+		s->own = postgresql_integer(postgresql_value(call.result, i, 3)) == 1;
 	}
 	postgresql_call_fini(&call);
 	return result;
@@ -235,7 +244,7 @@ static enum engine_result probe(void *at, struct buffer *error)
 
 /* --- claims --- */
 
-static enum engine_result claim(void *at, const struct engine_claim *claims, size_t count, struct buffer *error)
+static enum engine_result claim(void *at, struct engine_claim *claims, size_t count, struct buffer *error)
 {
 	struct db *db = at;
 	enum engine_result result = be_connected(db, error);
@@ -257,7 +266,14 @@ static enum engine_result claim(void *at, const struct engine_claim *claims, siz
 	}
 	postgresql_array_end(&db->arrays[0], wanted);
 	postgresql_array_end(&db->arrays[1], wanted);
-	return claim_arrays(db, wanted, error);
+	result = claim_arrays(db, wanted, error);
+	for (size_t i = 0; i < count; i++) {
+		const struct shard *s = shard_at(db, claims[i].shard);
+
+		claims[i].above = holds(db, claims[i].shard, claims[i].epoch) ? 0 : s->above;
+		claims[i].own = s->own;
+	}
+	return result;
 }
 
 /* --- writing --- */

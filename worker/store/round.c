@@ -202,9 +202,9 @@ static void count_lost(struct commit *c, const struct engine_claim *claims, size
 	pthread_mutex_unlock(&c->lock);
 }
 
-static void run_claim(struct commit *c, const struct job *job)
+static void run_claim(struct commit *c, struct job *job)
 {
-	const struct engine_claim *claims = (const void *)buffer_bytes(&job->body).data;
+	struct engine_claim *claims = (void *)buffer_bytes(&job->body).data;
 	size_t count = buffer_length(&job->body) / sizeof(*claims);
 	struct buffer error = { 0 };
 	uint64_t backoff = AWAY_FIRST_MS;

@@ -44,7 +44,7 @@ static enum engine_result write_engine(void *db, const struct engine_change *cha
 	return engine_memory.write(db, changes, count, error);
 }
 
-static enum engine_result claim_in_engine(void *db, const struct engine_claim *wanted, size_t count, struct buffer *error)
+static enum engine_result claim_in_engine(void *db, struct engine_claim *wanted, size_t count, struct buffer *error)
 {
 	(void)db, (void)wanted, (void)error;
 	claims += (unsigned)count;

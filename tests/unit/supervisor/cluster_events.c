@@ -89,6 +89,22 @@ static void release(struct world *w, struct world_node *n)
 	send(w, n, &out);
 }
 
+/* Its store was refused, as far as it knows what is its own: it may have been a long time ago. */
+static void raise_epochs(struct world *w, struct world_node *n)
+{
+	uint32_t shard = (uint32_t)world_random(w, WORLD_SHARDS);
+	const struct machine_shard *s = n->machine.shard_count > 0 ? &n->machine.shards[shard] : NULL;
+	struct machine_gone seen = { .shard = shard };
+	struct buffer out = { 0 };
+
+	if (s == NULL || s->owner != n->id)
+		return;
+	seen.epoch = s->epoch;
+	seen.move = s->epoch + world_random(w, 3);
+	machine_encode_raise(&out, n->id, &seen, 1);
+	send(w, n, &out);
+}
+
 static void live(struct world *w, struct world_node *n)
 {
 	uint32_t entries = (uint32_t)world_random(w, w->calm ? 64 : 6);
@@ -189,7 +205,7 @@ static void operate(struct world *w, struct world_node *n)
 
 static void befall(struct world *w, struct world_node *n)
 {
-	switch (world_random(w, 9)) {
+	switch (world_random(w, 10)) {
 	case 0:
 		n->resumes = w->now + world_random(w, 2 * WORLD_TTL * WORLD_MS);
 		break;
@@ -206,6 +222,9 @@ static void befall(struct world *w, struct world_node *n)
 	case 4:
 	case 5:
 		elect(w, n);
+		break;
+	case 6:
+		raise_epochs(w, n);
 		break;
 	default:
 		operate(w, n);

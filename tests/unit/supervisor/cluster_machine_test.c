@@ -240,6 +240,39 @@ static void a_move_that_was_cancelled_leaves_no_way_in(void **state)
 	machine_fini(&m);
 }
 
+static void an_owner_goes_above_the_epochs_that_its_store_has_seen(void **state)
+{
+	static const char nothing[] = "none of these shards is its own in that epoch";
+	struct machine m = says_cluster(true, 4, 2);
+
+	(void)state;
+	done(says_raise(&m, 1, 1, 1, 7));
+	owned(&m, 1, 1, 8);
+	owned(&m, 0, 1, 1);
+	refused(says_raise(&m, 1, 1, 1, 7), nothing); /* said twice */
+	done(says_raise(&m, 1, 1, 8, 8));             /* the same, seen by a store that starts anew */
+	owned(&m, 1, 1, 9);
+	refused(says_raise(&m, 1, 1, 9, 8), nothing); /* it is above them already */
+	refused(says_raise(&m, 1, 2, 9, 12), nothing);
+	/* Its move is none any more: it was let go of in the former epoch. */
+	done(says_move(&m, 1, 2));
+	done(says_raise(&m, 1, 1, 9, 20));
+	owned(&m, 1, 1, 21);
+	assert_true(m.shards[1].to == MACHINE_NOBODY);
+	/* Who has lost it raises nothing over its successor. */
+	done(says_move(&m, 1, 2));
+	done(says_moved(&m, 1));
+	refused(says_raise(&m, 1, 1, 21, 22), nothing);
+	owned(&m, 1, 2, 22);
+	/* An epoch that leaves no room is none. */
+	refused(says_raise(&m, 1, 2, 22, MACHINE_EPOCH_MAX), nothing);
+	done(says_raise(&m, 1, 2, 22, MACHINE_EPOCH_MAX - 1));
+	owned(&m, 1, 2, MACHINE_EPOCH_MAX);
+	refused(says_raise(&m, 1, 2, MACHINE_EPOCH_MAX, MACHINE_EPOCH_MAX), nothing);
+	refused(says_raise(&m, 4, 1, 1, 7), "no such shard");
+	machine_fini(&m);
+}
+
 static void a_move_to_who_is_not_up_any_more_ends_where_it_began(void **state)
 {
 	struct machine m = says_cluster(true, 4, 3);
@@ -378,6 +411,7 @@ int main(void)
 		cmocka_unit_test(with_stores_of_their_own_the_dead_keep_their_shards),
 		cmocka_unit_test(a_shard_moves_when_its_owner_has_let_go),
 		cmocka_unit_test(a_move_that_was_cancelled_leaves_no_way_in),
+		cmocka_unit_test(an_owner_goes_above_the_epochs_that_its_store_has_seen),
 		cmocka_unit_test(a_move_to_who_is_not_up_any_more_ends_where_it_began),
 		cmocka_unit_test(what_an_operator_wishes_outlives_a_death),
 		cmocka_unit_test(a_member_leaves_when_it_owns_nothing_and_never_comes_back),

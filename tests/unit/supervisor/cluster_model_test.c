@@ -49,6 +49,7 @@ static void run(uint64_t seed, bool shared, struct world *sum)
 	sum->moves += w->moves;
 	sum->cancels += w->cancels;
 	sum->removals += w->removals;
+	sum->raises += w->raises;
 	sum->restarts += w->restarts;
 	sum->acts += w->acts / STEPS;
 	sum->length += w->length;
@@ -68,7 +69,7 @@ static void all(bool shared)
 	        "%u shards served\n", sum->length, sum->restarts, sum->downs, sum->moves, sum->cancels,
 	        sum->removals, sum->acts);
 	/* It is no test where nothing happens. */
-	assert_true(sum->downs > seeds && sum->moves > seeds && sum->cancels > seeds / 4 && sum->removals > 0);
+	assert_true(sum->downs > seeds && sum->moves > seeds && sum->cancels > seeds / 4 && sum->removals > 0 && sum->raises > 0);
 	assert_true(sum->acts > seeds * WORLD_SHARDS / 4);
 	free(sum);
 }

@@ -126,6 +126,15 @@ struct machine_result says_moved(struct machine *m, uint32_t shard)
 	return says(m, &out);
 }
 
+struct machine_result says_raise(struct machine *m, uint32_t shard, uint64_t owner, uint32_t epoch, uint32_t above)
+{
+	struct machine_gone seen = { shard, epoch, above };
+	struct buffer out = { 0 };
+
+	machine_encode_raise(&out, owner, &seen, 1);
+	return says(m, &out);
+}
+
 struct machine_result says_cancel(struct machine *m, uint32_t shard)
 {
 	struct buffer out = { 0 };

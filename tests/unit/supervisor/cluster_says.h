@@ -17,6 +17,7 @@ struct machine_result says_leave(struct machine *m, uint64_t id);
 struct machine_result says_move(struct machine *m, uint32_t shard, uint64_t to);
 /* The owner lets go of the shard as it is now. */
 struct machine_result says_moved(struct machine *m, uint32_t shard);
+struct machine_result says_raise(struct machine *m, uint32_t shard, uint64_t owner, uint32_t epoch, uint32_t above);
 struct machine_result says_cancel(struct machine *m, uint32_t shard);
 struct machine_result says_remove(struct machine *m, uint64_t id, bool lost);
 struct machine_result says(struct machine *m, struct buffer *command); /* takes it */

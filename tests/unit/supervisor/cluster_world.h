@@ -50,7 +50,7 @@ struct world {
 	struct world_proposal flight[WORLD_FLIGHT];
 	struct world_node nodes[WORLD_NODES];
 	/* What happened, so that a test can see that it was worth running. */
-	uint32_t downs, moves, cancels, removals, restarts, acts;
+	uint32_t downs, moves, cancels, removals, raises, restarts, acts;
 };
 
 struct world *world_new(uint64_t seed, bool shared);

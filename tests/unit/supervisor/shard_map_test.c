@@ -392,6 +392,25 @@ static void a_lease_that_is_over_fences_at_once(void **state)
 	shard_map_fini(&m);
 }
 
+static void a_shard_goes_above_what_the_database_has(void **state)
+{
+	struct shard_map m = { 0 };
+	uint64_t serial;
+
+	(void)state;
+	shard_map_init(&m, 2, 1, 4097);
+	serial = m.serial;
+	assert_false(shard_map_raise(&m, 0, 4096, 9000)); /* it is in another by now */
+	assert_false(shard_map_raise(&m, 0, 4097, 4096));
+	assert_false(shard_map_raise(&m, 2, 4097, 9000)); /* no such shard */
+	assert_false(shard_map_raise(&m, 0, 4097, UINT64_MAX));
+	assert_int_equal(m.serial, serial);
+	assert_true(shard_map_raise(&m, 0, 4097, CONTROL_EPOCH(3, 7)));
+	assert_true(m.shards[0].epoch == CONTROL_EPOCH(3, 8) && m.shards[0].worker == 0);
+	assert_true(m.shards[1].epoch == 4097 && m.serial > serial);
+	shard_map_fini(&m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_shard_leaves_the_node_when_its_worker_has_let_go),
 		cmocka_unit_test(what_other_nodes_own_is_no_part_of_evenness),
 		cmocka_unit_test(a_lease_that_is_over_fences_at_once),
+		cmocka_unit_test(a_shard_goes_above_what_the_database_has),
 		cmocka_unit_test(what_was_anothers_unseen_is_fenced_when_it_is_taken_again),
 		cmocka_unit_test(shards_are_shared_evenly),
 		cmocka_unit_test(more_workers_than_shards_is_no_mistake),
