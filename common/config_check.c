@@ -19,7 +19,21 @@ static bool is_url(const char *url)
 	return begins(url, "postgresql://") || begins(url, "postgres://") || strchr(url, '=') != NULL;
 }
 
-bool config_check(const struct config *c, struct buffer *errors)
+static bool is_cluster_id(const char *text)
+{
+	return strlen(text) == 32 && strspn(text, "0123456789abcdef") == 32;
+}
+
+static bool check_takeover(const struct config *c, struct buffer *errors)
+{
+	if (c->store.takeover[0] == '\0' || is_cluster_id(c->store.takeover))
+		return true;
+	buffer_printf(errors, "%s: [store] takeover is a cluster's id: 32 digits of 0123456789abcdef, as the refusal has it\n",
+	              place_of(c, "store", "takeover"));
+	return false;
+}
+
+static bool check_url(const struct config *c, struct buffer *errors)
 {
 	if (c->store.engine != CONFIG_ENGINE_POSTGRESQL)
 		return true;
@@ -32,6 +46,13 @@ bool config_check(const struct config *c, struct buffer *errors)
 	else
 		return true;
 	return false;
+}
+
+bool config_check(const struct config *c, struct buffer *errors)
+{
+	bool url = check_url(c, errors), takeover = check_takeover(c, errors);
+
+	return url && takeover;
 }
 
 /* --- passwords --- */

@@ -48,6 +48,7 @@ enum control_type {
 	CONTROL_DROP,       /* supervisor -> store: shards whose records are another node's by now */
 	CONTROL_RETIRE,     /* supervisor -> gateway: accept nobody until the next LISTENER, tell who is there */
 	CONTROL_OUTDONE,    /* store -> supervisor: its claims of shards were in vain; see control_cluster.h */
+	CONTROL_FOREIGN,    /* store -> supervisor: the database is another cluster's; FAILED follows */
 	CONTROL_TYPE_COUNT
 };
 

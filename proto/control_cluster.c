@@ -1,6 +1,7 @@
 /* Control messages about other nodes to bytes and back. */
 #include "proto/control_cluster.h"
 
+#include "common/hash.h"
 #include "proto/control_parts.h"
 
 uint32_t control_list_count(struct bytes shards)
@@ -133,6 +134,28 @@ bool control_decode_drop(struct bytes message, struct bytes *ret_shards)
 	if (!control_whole(&r))
 		return false;
 	*ret_shards = shards;
+	return true;
+}
+
+void control_encode_foreign(struct buffer *out, const struct control_foreign *m)
+{
+	control_begin(out, CONTROL_FOREIGN, 4);
+	msgpack_write_bin(out, m->cluster);
+	msgpack_write_bin(out, m->key);
+	msgpack_write_uint(out, m->shards);
+}
+
+bool control_decode_foreign(struct bytes message, struct control_foreign *ret)
+{
+	struct msgpack_reader r = control_open(message, CONTROL_FOREIGN, 4);
+	struct control_foreign m = { .cluster = msgpack_read_str(&r) };
+
+	m.key = msgpack_read_str(&r);
+	m.shards = control_read_u32(&r);
+	if (!control_whole(&r) || m.cluster.len != CONTROL_CLUSTER_SIZE || (m.key.len != 0 && m.key.len != HASH_KEY_SIZE) ||
+	    m.shards > CONTROL_SHARDS_MAX)
+		return false;
+	*ret = m;
 	return true;
 }
 

@@ -56,6 +56,13 @@ void control_outdone_add(struct buffer *cells, const struct control_outdone *one
 uint32_t control_outdone_count(struct bytes cells);
 struct control_outdone control_outdone_at(struct bytes cells, uint32_t i);
 
+/* FOREIGN: what the database says of the cluster that it is of. */
+struct control_foreign {
+	struct bytes cluster; /* CONTROL_CLUSTER_SIZE bytes */
+	struct bytes key;     /* HASH_KEY_SIZE bytes, or empty: not known */
+	uint32_t shards;
+};
+
 /* Lists of shards: u16 each, little-endian. */
 uint32_t control_list_count(struct bytes shards);
 uint32_t control_list_at(struct bytes shards, uint32_t i);
@@ -67,6 +74,7 @@ bool control_decode_peer_lost(struct bytes message, struct control_peer_lost *re
 bool control_decode_transfer(struct bytes message, struct control_transfer *ret);
 bool control_decode_transferred(struct bytes message, struct control_transferred *ret);
 bool control_decode_drop(struct bytes message, struct bytes *ret_shards);
+bool control_decode_foreign(struct bytes message, struct control_foreign *ret);
 bool control_decode_outdone(struct bytes message, struct bytes *ret_cells);
 
 void control_encode_node(struct buffer *out, const struct control_node *m);
@@ -74,6 +82,7 @@ void control_encode_peer_lost(struct buffer *out, const struct control_peer_lost
 void control_encode_transfer(struct buffer *out, const struct control_transfer *m);
 void control_encode_transferred(struct buffer *out, const struct control_transferred *m);
 void control_encode_drop(struct buffer *out, struct bytes shards);
+void control_encode_foreign(struct buffer *out, const struct control_foreign *m);
 void control_encode_outdone(struct buffer *out, struct bytes cells);
 
 #endif

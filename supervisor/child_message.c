@@ -67,6 +67,16 @@ static bool on_transferred(struct child *c, struct bytes message)
 	return true;
 }
 
+static bool on_foreign(struct child *c, struct bytes message)
+{
+	struct control_foreign m;
+
+	if (c->role != CONTROL_STORE || !control_decode_foreign(message, &m))
+		return false;
+	takeover_on_foreign(c->node, &m);
+	return true;
+}
+
 static bool on_outdone(struct child *c, struct bytes message)
 {
 	struct bytes cells;
@@ -112,7 +122,7 @@ static const struct {
 	{ CONTROL_PONG, on_pong, NULL },         { CONTROL_ROWS, on_rows, NULL },
 	{ CONTROL_ALARM, on_alarm, NULL },       { CONTROL_RELEASED, on_released, NULL },
 	{ CONTROL_TRANSFERRED, on_transferred, NULL }, { CONTROL_PEER_LOST, on_peer_lost, NULL },
-	{ CONTROL_OUTDONE, on_outdone, NULL },
+	{ CONTROL_OUTDONE, on_outdone, NULL },   { CONTROL_FOREIGN, on_foreign, NULL },
 	{ CONTROL_DIALED, NULL, tunnel_on_dialed }, { CONTROL_ARRIVED, NULL, tunnel_on_arrival },
 };
 

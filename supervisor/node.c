@@ -302,17 +302,22 @@ static void trust_again(struct node *n, struct child *c, uint64_t now)
 /* A fresh instance whose database is another cluster's can still join that one. */
 static bool waits_to_join(struct node *n, struct child *c)
 {
-	static const char text[] = "the database is another cluster's: `stagectl join` one of its nodes";
+	struct buffer text = { 0 };
 
 	if (c->role != CONTROL_STORE || c->failed_status != ADMIN_DENIED || !cluster_is_alone(n) || n->phase == NODE_STOPPING)
 		return false;
-	if (alarm_raise_lasting(&n->alarms, "node", foreign_store, BYTES_LITERAL(text), clock_real_ms()))
-		log_errorx("alarm raised", F_BYTES("alarm", foreign_store), F_TEXT("text", text));
+	buffer_append_text(&text, "the database is another cluster's: `stagectl join` one of its nodes; or, where none is left, set [store] takeover = ");
+	takeover_name(n, &text);
+	if (alarm_raise_lasting(&n->alarms, "node", foreign_store, buffer_bytes(&text), clock_real_ms()))
+		log_errorx("alarm raised", F_BYTES("alarm", foreign_store), F_BYTES("text", buffer_bytes(&text)));
+	buffer_fini(&text);
 	return true;
 }
 
 static void end_for(struct node *n, struct child *c)
 {
+	if (c->role == CONTROL_STORE && c->failed_status == ADMIN_DENIED && n->phase < NODE_ADOPTING && takeover_begin(n))
+		return;
 	if (waits_to_join(n, c))
 		return;
 	if (c->policy.refused)

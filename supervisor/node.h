@@ -16,6 +16,7 @@
 #include "supervisor/query.h"
 #include "supervisor/settings.h"
 #include "supervisor/shard_map.h"
+#include "supervisor/takeover.h"
 #include "supervisor/tunnel.h"
 
 struct admin_server;
@@ -34,15 +35,14 @@ struct node {
 	struct identity identity;
 	struct hash_key hash;
 	struct listener client;  /* handed to every gateway */
-	struct listener admin_unix, admin_tcp;
-	struct listener cluster_listener; /* the tunnel's; open where there is one */
+	struct listener admin_unix, admin_tcp, cluster_listener; /* the last: the tunnel's, open where there is one */
 	struct manager manager;
 	char admin_token[IDENTITY_TOKEN_MAX];
 	char *programs[CONTROL_ROLE_COUNT];
-
 	struct bundle bundle;
 	uint32_t bundle_serial; /* last number given to a bundle */
 	struct shard_map shards;
+	struct foreign foreign; /* the database is another cluster's */
 	struct alarms alarms;
 	struct quarantine quarantine;
 	uint64_t death_causes[DEATH_CAUSE_COUNT]; /* how children ended that did not drain as asked */

@@ -403,6 +403,14 @@ void child_transferred(struct child *child, const struct control_transferred *m)
 	send_encoded(child, &message);
 }
 
+void child_foreign(struct child *child, const struct control_foreign *m)
+{
+	struct buffer message = { 0 };
+
+	control_encode_foreign(&message, m);
+	send_encoded(child, &message);
+}
+
 void child_outdone(struct child *child, struct bytes cells)
 {
 	struct buffer message = { 0 };

@@ -69,6 +69,7 @@ void child_alarm(struct child *child, bool raised, const char *name, const char 
 /* A link to another node, by its PEER, has ended. */
 void child_peer_lost(struct child *child, uint32_t index, uint32_t incarnation);
 void child_transferred(struct child *child, const struct control_transferred *m);
+void child_foreign(struct child *child, const struct control_foreign *m);
 /* cells: at most CONTROL_OUTDONE_MOST, by control_outdone_add(). */
 void child_outdone(struct child *child, struct bytes cells);
 /* take_fd is consumed, -1: none. */

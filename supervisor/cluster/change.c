@@ -37,7 +37,7 @@ static void begin_anew(struct cluster *c)
 		c->closing = false;
 		tunnel_tell_identity(n);
 		node_begin_anew(n);
-		cluster_open_engine(c, false);
+		cluster_open_engine(c, !n->identity.joined);
 	}
 	buffer_fini(&error);
 }
@@ -57,10 +57,36 @@ void cluster_on_emptied(struct node *n)
 {
 	struct cluster *c = n->cluster;
 
-	if (c->engine != NULL)
+	if (c == NULL)
+		node_begin_anew(n);
+	else if (c->engine != NULL)
 		engine_close(c->engine, on_closed_to_adopt, c);
 	else
 		begin_anew(c);
+}
+
+/* Without a cluster the identity is all there is to change. */
+bool cluster_begin_anew(struct node *n, const struct identity *next)
+{
+	struct cluster *c = n->cluster;
+	struct buffer error = { 0 };
+	bool written = true;
+
+	if (c != NULL && (c->closing || c->operation.kind != OPERATION_NONE))
+		return false;
+	if (c == NULL) {
+		written = identity_adopt(n->config.node.state, next, &n->identity, &error) == 0;
+		if (!written)
+			log_errorx("the new identity cannot be written down", F_BYTES("text", buffer_bytes(&error)));
+	} else {
+		c->next_identity = *next;
+		c->closing = true;
+		c->state = CLUSTER_WAITING;
+	}
+	buffer_fini(&error);
+	if (written)
+		node_adopt(n);
+	return written;
 }
 
 void cluster_adopt(struct cluster *c, const struct talk_welcome *m)

@@ -40,6 +40,10 @@ bool cluster_has_none(const struct node *n);
 /* It founded its cluster, and is its only member: it may become a node of another. */
 bool cluster_is_alone(const struct node *n);
 
+/* A node that is alone, or has no cluster, is to be another one: its children end, and its log, and it
+ * founds its cluster as `next` says. False where that cannot be at present. */
+bool cluster_begin_anew(struct node *n, const struct identity *next);
+
 /* All children of a former identity have ended (node_adopt()). */
 void cluster_on_emptied(struct node *n);
 

@@ -40,6 +40,7 @@ TWICE(node)
 TWICE(peer_lost)
 TWICE(transfer)
 TWICE(transferred)
+TWICE(foreign)
 
 static bool outdone(struct bytes message)
 {
@@ -101,6 +102,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int kinds = hello_twice(message) + peer_twice(message) + classes_twice(message) + failed_twice(message) +
 	            query_twice(message) + rows_twice(message) + alarm_twice(message) + shards(message) + released(message) +
 	            node_twice(message) + peer_lost_twice(message) + transfer_twice(message) + transferred_twice(message) + drop(message) + outdone(message) +
+	            foreign_twice(message) +
 	            identity_twice(message) + dial_twice(message) + dialed_twice(message) + arrived_twice(message);
 
 	FUZZ_CHECK(kinds <= 1 && (kinds == 0 || control_type(message) != 0));

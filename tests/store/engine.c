@@ -391,6 +391,70 @@ static void a_cluster_keeps_others_out(void **state)
 	assert_non_null(strstr(error.data, "another cluster (01020300000000000000000000000000, this one is "));
 }
 
+/* An operator says that the former cluster is gone; what of it runs still is shut out. */
+static void a_cluster_takes_over_what_a_former_one_has_left(void **state)
+{
+	struct engine_foreign foreign;
+	struct engine_settings first = { .url = url, .node = "cat", .cluster = { 1, 2 }, .key = { 7, 8 }, .shards = 64 },
+	                       second = { .url = url, .node = "dog", .cluster = { 3, 4 }, .key = { 9 }, .shards = 64, .foreign = &foreign };
+	void *former = NULL, *db = NULL;
+
+	(void)state;
+	sql("DROP SCHEMA stage CASCADE");
+	assert_int_equal(engine->open(&first, &former, &error), ENGINE_OK);
+	claim(former, 3, 8);
+	assert_int_equal(put(former, 3, 8, "x", "kept"), ENGINE_OK);
+	assert_int_equal(engine->open(&second, &db, &error), ENGINE_FOREIGN);
+	assert_memory_equal(foreign.cluster, first.cluster, sizeof(first.cluster));
+	assert_true(foreign.has_key && foreign.shards == 64);
+	assert_memory_equal(foreign.key, first.key, sizeof(first.key));
+	second.former[0] = 1; /* not its whole id */
+	memcpy(second.key, first.key, sizeof(first.key));
+	assert_int_equal(engine->open(&second, &db, &error), ENGINE_FOREIGN);
+	second.former[1] = 2;
+	second.key[0] = 9; /* it would look for actors in other shards */
+	assert_int_equal(engine->open(&second, &db, &error), ENGINE_FOREIGN);
+	second.key[0] = 7;
+	second.shards = 63;
+	assert_int_equal(engine->open(&second, &db, &error), ENGINE_FOREIGN);
+	second.shards = 64;
+	assert_int_equal(engine->open(&second, &db, &error), ENGINE_OK);
+	claim(db, 3, 9);
+	assert_string_equal(GET(db, 3, 9, "x"), "kept");
+	/* The former one hears why; it neither writes nor claims, whatever the epoch. */
+	buffer_clear(&error);
+	assert_int_equal(put(former, 3, 8, "x", "late"), ENGINE_AWAY);
+	buffer_append(&error, "", 1);
+	assert_non_null(strstr(error.data, "another cluster has taken it over"));
+	buffer_clear(&error);
+	assert_int_equal(engine->claim(former, &(struct engine_claim){ .shard = 3, .epoch = 99 }, 1, &error), ENGINE_AWAY);
+	buffer_append(&error, "", 1);
+	assert_non_null(strstr(error.data, "it holds the state of another cluster (0304"));
+	assert_string_equal(GET(db, 3, 9, "x"), "kept");
+	/* And cannot take it back by what was said of it. */
+	engine->close(former);
+	assert_int_equal(engine->open(&first, &former, &error), ENGINE_FOREIGN);
+	engine->close(db);
+	assert_int_equal(engine->open(&second, &db, &error), ENGINE_OK);
+	engine->close(db);
+}
+
+/* Its session has begun before the takeover, and it claims for the first time behind it. */
+static void a_claim_behind_a_takeover_is_in_vain(void **state)
+{
+	struct engine_settings first = { .url = url, .node = "cat", .cluster = { 1, 2 }, .shards = 64 };
+	void *former = NULL;
+
+	(void)state;
+	sql("DROP SCHEMA stage CASCADE");
+	assert_int_equal(engine->open(&first, &former, &error), ENGINE_OK);
+	sql("UPDATE stage.meta SET cluster = '\\x0304'");
+	buffer_clear(&error);
+	assert_int_equal(engine->claim(former, &(struct engine_claim){ .shard = 3, .epoch = 99 }, 1, &error), ENGINE_AWAY);
+	sql("SELECT 1 / (count(*) = 0)::int FROM stage.shard WHERE shard = 3"); /* an error where it has claimed */
+	engine->close(former);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -402,6 +466,7 @@ int main(void)
 		T(a_shard_may_be_lost_with_the_session), T(what_the_server_wants_again_it_gets_again),
 		T(what_the_server_says_has_a_meaning), T(every_shard_can_be_claimed_at_once),
 		T(nodes_that_start_at_once_make_one_schema), T(a_cluster_keeps_others_out),
+		T(a_cluster_takes_over_what_a_former_one_has_left), T(a_claim_behind_a_takeover_is_in_vain),
 	};
 	int failed;
 

@@ -134,6 +134,7 @@ int commit_init(struct commit *c, const struct engine_ops *engine, const struct 
 		return result == ENGINE_AWAY ? -EAGAIN : result == ENGINE_REFUSED ? -EINVAL : result == ENGINE_FOREIGN ? -EXDEV : -EIO;
 	}
 	c->settings = *settings;
+	c->settings.foreign = NULL;
 	c->settings.directory = memory_text(settings->directory);
 	c->settings.url = memory_text(settings->url);
 	c->settings.node = memory_text(settings->node);

@@ -10,8 +10,16 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "common/hash.h"
 
 #define ENGINE_CLUSTER_SIZE 16
+
+/* What a database says of the cluster that it is of. */
+struct engine_foreign {
+	unsigned char cluster[ENGINE_CLUSTER_SIZE], key[HASH_KEY_SIZE];
+	bool has_key; /* a database of an earlier version does not */
+	uint32_t shards;
+};
 
 /* Borrowed for the call of open(). */
 struct engine_settings {
@@ -19,7 +27,11 @@ struct engine_settings {
 	const char *url;       /* of those that keep them elsewhere */
 	const char *node;      /* this node's name: who claims */
 	unsigned char cluster[ENGINE_CLUSTER_SIZE]; /* zeros: not known, and not compared */
+	unsigned char key[HASH_KEY_SIZE]; /* of addresses; zeros: not known */
 	uint32_t shards;       /* of the cluster; 0: not known, and not compared */
+	unsigned char former[ENGINE_CLUSTER_SIZE]; /* zeros: none. Whose database is taken over, where it
+	                        * has this key and number of shards */
+	struct engine_foreign *foreign; /* NULL, or filled with ENGINE_FOREIGN */
 };
 
 /* One change. remove: record is not looked at. key: commit_key(). */

@@ -39,7 +39,7 @@ static struct {
 	size_t queued; /* bytes of jobs under way */
 	struct job *moved_first, *moved_last; /* loads that the database has refused, answered later */
 	uint64_t *claimed;                    /* the epoch of each shard that was last claimed */
-	unsigned char cluster[ENGINE_CLUSTER_SIZE];
+	unsigned char cluster[ENGINE_CLUSTER_SIZE], key[HASH_KEY_SIZE];
 	enum commit_state alarmed;
 	bool open, paused, draining;
 } store;
@@ -378,6 +378,7 @@ static void on_hello(struct child *c, const struct control_hello *m)
 	store.paused = true; /* until it is open */
 	if (m->cluster.len == sizeof(store.cluster))
 		memcpy(store.cluster, m->cluster.data, sizeof(store.cluster));
+	memcpy(store.key, m->hash_key.data, sizeof(store.key));
 }
 
 /* The first map follows upon HELLO. */
@@ -385,7 +386,7 @@ static void on_shards(struct child *c, const struct control_shard *former)
 {
 	(void)c, (void)former;
 	if (!store.open)
-		opening_begin(&store.opening, (struct bytes){ (const char *)store.cluster, sizeof(store.cluster) });
+		opening_begin(&store.opening, store.cluster, store.key);
 	else if (store.commit.engine->claim)
 		claim_shards();
 }

@@ -2,6 +2,7 @@
 #include "worker/store/opening.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <sysexits.h>
 
 #include "common/log.h"
@@ -15,20 +16,39 @@ static const struct engine_ops *const engines[] = {
 	[CONFIG_ENGINE_POSTGRESQL] = &engine_postgresql,
 };
 
+/* The setting's form has been looked at; empty: zeros. */
+static void read_id(const char *text, unsigned char ret[ENGINE_CLUSTER_SIZE])
+{
+	unsigned v = 0;
+
+	for (size_t i = 0; i < ENGINE_CLUSTER_SIZE && sscanf(text + 2 * i, "%2x", &v) == 1; i++)
+		ret[i] = (unsigned char)v;
+}
+
+static void tell_whose(struct child *c, const struct engine_foreign *f)
+{
+	child_foreign(c, &(struct control_foreign){
+		.cluster = { (const char *)f->cluster, sizeof(f->cluster) },
+		.key = { (const char *)f->key, f->has_key ? sizeof(f->key) : 0 }, .shards = f->shards });
+}
+
 /* As commit_init(); a sentence in text where it is not 0. */
 static int open_store(struct opening *o, struct buffer *text)
 {
 	struct child *c = o->child;
 	const struct engine_ops *engine = engines[c->config.store.engine];
 	struct buffer directory = { 0 }, error = { 0 };
+	struct engine_foreign foreign;
 	struct engine_settings settings = { .url = c->config.store.url, .node = c->config.node.name,
-		                            .shards = c->shard_count };
+		                            .shards = c->shard_count, .foreign = &foreign };
 	int r;
 
 	buffer_printf(&directory, "%s/store", c->config.node.state);
 	buffer_append(&directory, "", 1);
 	settings.directory = directory.data;
 	memcpy(settings.cluster, o->cluster, sizeof(settings.cluster));
+	memcpy(settings.key, o->key, sizeof(settings.key));
+	read_id(c->config.store.takeover, settings.former);
 	r = commit_init(o->commit, engine, &settings, c->loop, o->done_signal, &error);
 	if (r < 0 && engine->claim)
 		buffer_printf(text, "the store's database cannot be used: %.*s", (int)buffer_length(&error),
@@ -36,6 +56,8 @@ static int open_store(struct opening *o, struct buffer *text)
 	else if (r < 0)
 		buffer_printf(text, "the store in %s cannot be opened: %.*s", directory.data, (int)buffer_length(&error),
 		              buffer_bytes(&error).data);
+	if (r == -EXDEV)
+		tell_whose(c, &foreign);
 	buffer_append(text, "", 1);
 	buffer_fini(&directory);
 	buffer_fini(&error);
@@ -85,11 +107,12 @@ void opening_init(struct opening *o, struct child *child, struct commit *commit,
 	o->timer.data = o;
 }
 
-void opening_begin(struct opening *o, struct bytes cluster)
+void opening_begin(struct opening *o, const unsigned char *cluster, const unsigned char *key)
 {
 	if (o->until > 0)
 		return;
-	memcpy(o->cluster, cluster.data, sizeof(o->cluster));
+	memcpy(o->cluster, cluster, sizeof(o->cluster));
+	memcpy(o->key, key, sizeof(o->key));
 	o->until = ev_now(o->child->loop) + PATIENCE;
 	ev_timer_start(o->child->loop, &o->timer);
 }

@@ -11,7 +11,7 @@ struct opening {
 	struct commit *commit;
 	struct ev_async *done_signal;
 	void (*on_open)(void);
-	unsigned char cluster[ENGINE_CLUSTER_SIZE];
+	unsigned char cluster[ENGINE_CLUSTER_SIZE], key[HASH_KEY_SIZE];
 	struct ev_timer timer;
 	ev_tstamp until; /* when patience ends; 0: not begun */
 	bool away;       /* an alarm is raised */
@@ -23,7 +23,8 @@ void opening_init(struct opening *o, struct child *child, struct commit *commit,
 
 /* The child's settings and shards are known. on_open() follows, once; or the child ends: with
  * EX_UNAVAILABLE where the database stayed away, EX_CONFIG where it may not be used like
- * this, EX_IOERR for anything else. Called again it does nothing. */
-void opening_begin(struct opening *o, struct bytes cluster);
+ * this, EX_NOPERM where it is another cluster's (the supervisor has heard whose), EX_IOERR for
+ * anything else. Called again it does nothing. cluster and key: of their sizes. */
+void opening_begin(struct opening *o, const unsigned char *cluster, const unsigned char *key);
 
 #endif

@@ -36,8 +36,9 @@ static const struct {
 	const char *name, *sql;
 } statements[] = {
 	/* An epoch is never taken back, and in the same one only by who has it. */
-	{ "stage_claim",
-	  "WITH wanted AS (SELECT * FROM unnest($1::int[], $2::bigint[]) AS w(shard, epoch)),"
+	{ "stage_claim", /* and only while the database is this cluster's: it may be taken over meanwhile */
+	  "WITH ours AS MATERIALIZED (SELECT FROM stage.meta WHERE $4::bytea = '' OR cluster = $4::bytea FOR SHARE),"
+	  " wanted AS (SELECT * FROM unnest($1::int[], $2::bigint[]) AS w(shard, epoch) WHERE EXISTS (SELECT FROM ours)),"
 	  " taken AS (INSERT INTO stage.shard AS s (shard, epoch, generation, owner)"
 	  "  SELECT shard, epoch, 1, $3::text FROM wanted ORDER BY 1"
 	  "  ON CONFLICT (shard) DO UPDATE"
@@ -47,6 +48,7 @@ static const struct {
 	  " SELECT shard, epoch, generation, 1 FROM taken UNION ALL"
 	  " SELECT s.shard, s.epoch, 0, (s.owner = $3::text)::int FROM stage.shard AS s JOIN wanted AS w ON w.shard = s.shard"
 	  "  WHERE NOT EXISTS (SELECT FROM taken AS t WHERE t.shard = s.shard)" },
+	{ "stage_whose", "SELECT count(*) FROM stage.meta WHERE $1::bytea = '' OR cluster = $1::bytea" },
 	{ "stage_write",
 	  "WITH fence AS MATERIALIZED (SELECT s.shard FROM stage.shard AS s"
 	  "  JOIN unnest($1::int[], $2::bigint[], $3::bigint[]) AS e(shard, epoch, generation)"
@@ -104,15 +106,41 @@ static void begin_arrays(struct db *db, const uint32_t types[], int count)
 		postgresql_array_begin(&db->arrays[i], types[i]);
 }
 
+/* Its id; empty: not known. */
+static struct bytes cluster_of(const struct db *db)
+{
+	static const unsigned char unknown[ENGINE_CLUSTER_SIZE];
+	bool known = memcmp(db->settings.cluster, unknown, sizeof(unknown)) != 0;
+
+	return (struct bytes){ (const char *)db->settings.cluster, known ? sizeof(unknown) : 0 };
+}
+
+/* Where somebody else has a shard it may be because the whole database is another cluster's by now:
+ * then nothing is answered any more, and the next session says why. */
+static enum engine_result look_whose(struct db *db, enum engine_result otherwise, struct buffer *error)
+{
+	struct postgresql_call call = { .statement = "stage_whose", .count = 1, .parameters = { cluster_of(db) } };
+	enum engine_result result = postgresql_exchange(&db->connection, &call, 1, error);
+
+	if (result == ENGINE_OK && postgresql_integer(postgresql_value(call.result, 0, 0)) == 0) {
+		buffer_append_text(error, "another cluster has taken it over");
+		postgresql_disconnect(&db->connection);
+		result = ENGINE_AWAY;
+	}
+	postgresql_call_fini(&call);
+	return result == ENGINE_OK ? otherwise : result;
+}
+
 /* Of those in the arrays 0 and 1, which are count: whatever is told back without a generation is
  * another's. */
 static enum engine_result claim_arrays(struct db *db, uint32_t count, struct buffer *error)
 {
 	struct postgresql_call call = {
-		.statement = "stage_claim", .count = 3,
-		.parameters = { array(db, 0), array(db, 1), bytes_of(db->node) },
+		.statement = "stage_claim", .count = 4,
+		.parameters = { array(db, 0), array(db, 1), bytes_of(db->node), cluster_of(db) },
 	};
 	enum engine_result result;
+	uint32_t taken = 0;
 
 	if (count == 0)
 		return ENGINE_OK;
@@ -121,11 +149,12 @@ static enum engine_result claim_arrays(struct db *db, uint32_t count, struct buf
 		struct shard *s = shard_at(db, (uint32_t)postgresql_integer(postgresql_value(call.result, i, 0)));
 
 		s->generation = postgresql_integer(postgresql_value(call.result, i, 2));
+		taken += s->generation > 0;
 		s->above = s->generation > 0 ? 0 : postgresql_integer(postgresql_value(call.result, i, 1));
 		s->own = postgresql_integer(postgresql_value(call.result, i, 3)) == 1;
 	}
 	postgresql_call_fini(&call);
-	return result;
+	return result == ENGINE_OK && taken < count ? look_whose(db, ENGINE_OK, error) : result;
 }
 
 /* What was held is claimed anew: the former connection's statements are void from here on. */
@@ -202,6 +231,7 @@ static enum engine_result open_db(const struct engine_settings *settings, void *
 	db->url = memory_text(settings->url);
 	db->node = memory_text(settings->node);
 	result = begin_session(db, error);
+	db->settings.foreign = NULL; /* the caller's, for this call */
 	if (result == ENGINE_OK)
 		*ret_db = db;
 	else
@@ -392,7 +422,7 @@ static enum engine_result write_db(void *at, const struct engine_change *changes
 	if (result == ENGINE_OK)
 		result = read_fence(db, changes, count, call.result, named);
 	postgresql_call_fini(&call);
-	return result;
+	return result == ENGINE_FENCED ? look_whose(db, ENGINE_FENCED, error) : result;
 }
 
 /* --- reading --- */
