@@ -38,7 +38,10 @@ struct config {
 		uint64_t all_input, all_output, all_inflight;
 	} client;
 	struct { char *listen, *token_file; } admin;
-	struct { char *listen, *advertise, *peers, *secret_file, *tls_certificate, *tls_key; uint64_t weight, shards; } cluster;
+	struct {
+		char *listen, *advertise, *peers, *secret_file, *tls_certificate, *tls_key;
+		uint64_t weight, shards, handshakes, handshake_time, handshake_rate, handshake_failures;
+	} cluster;
 	struct { uint64_t gateways, actors, restart_intensity, restart_period, hang_timeout, memory; int sandbox; char *user; } workers;
 	struct {
 		char *path, *plugins;

@@ -1,10 +1,7 @@
 /* Owns the cluster listener and the connections that nobody has authenticated yet. */
 #include "worker/tunnel/door.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -16,59 +13,38 @@
 
 #define BATCH 16       /* accepted per turn of the loop */
 #define PAUSE 0.1      /* seconds */
-#define REMEMBERED UINT64_C(3600000) /* ms */
 
 struct visitor {
 	struct visitor *previous, *next;
 	struct door *door;
+	struct door_row *row;
 	struct greeting *greeting;
-	char host[48];
+	char host[GUARD_HOST_MAX];
 };
-
-static void write_host(const struct sockaddr_storage *a, char *out, size_t room)
-{
-	const struct sockaddr_in6 *six = (const void *)a;
-	const struct sockaddr_in *four = (const void *)a;
-
-	if (a->ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
-		inet_ntop(AF_INET, &six->sin6_addr.s6_addr[12], out, (socklen_t)room);
-	else if (a->ss_family == AF_INET6)
-		inet_ntop(AF_INET6, &six->sin6_addr, out, (socklen_t)room);
-	else if (a->ss_family == AF_INET)
-		inet_ntop(AF_INET, &four->sin_addr, out, (socklen_t)room);
-	else
-		snprintf(out, room, "?");
-}
 
 /* --- who is not let in ------------------------------------------------------------ */
 
-/* Once per peer is enough: whoever may connect must not fill the log. */
+/* Once per host is enough: whoever may connect must not fill the log. */
 static void log_refused(struct door *door, const char *host, const char *text)
 {
-	uint64_t now = clock_now_ms();
-	struct stranger *s = NULL;
-
 	door->refused++;
-	for (uint32_t i = 0; i < DOOR_STRANGERS && s == NULL; i++) {
-		if (strcmp(door->strangers[i].host, host) == 0)
-			s = &door->strangers[i];
-	}
-	if (s != NULL && now - s->logged_at < REMEMBERED)
-		return;
-	if (s == NULL)
-		s = &door->strangers[door->next_stranger++ % DOOR_STRANGERS];
-	snprintf(s->host, sizeof(s->host), "%s", host);
-	s->logged_at = now;
-	log_info("a connection was not let in", F_TEXT("peer", host), F_TEXT("why", text));
+	if (guard_logs(&door->guard, host, clock_now_ms()))
+		log_info("a connection was not let in", F_TEXT("peer", host), F_TEXT("why", text));
+}
+
+static void fail(struct door *door, const char *host, const char *text)
+{
+	guard_failed(&door->guard, host, clock_now_ms());
+	log_refused(door, host, text);
 }
 
 static void visitor_free(struct visitor *v)
 {
-	struct door *door = v->door;
+	struct door_row *row = v->row;
 
-	*(v->previous ? &v->previous->next : &door->oldest) = v->next;
-	*(v->next ? &v->next->previous : &door->newest) = v->previous;
-	door->count--;
+	*(v->previous ? &v->previous->next : &row->oldest) = v->next;
+	*(v->next ? &v->next->previous : &row->newest) = v->previous;
+	row->count--;
 	greeting_free(v->greeting);
 	free(v);
 }
@@ -78,36 +54,87 @@ static void on_greeted(struct greeting *g, const struct greeting_result *result)
 	struct visitor *v = g->owner;
 	struct door *door = v->door;
 
+	if (result->greeted)
+		guard_knows(&door->guard, v->host, clock_now_ms());
 	if (result->code == CONTROL_DIAL_OK)
 		door->on_arrived(door, result, greeting_take_stream(g));
-	else
+	else if (result->greeted)
 		log_refused(door, v->host, result->text);
+	else
+		fail(door, v->host, result->text);
 	visitor_free(v);
+}
+
+static uint32_t count_of(const struct door_row *row, const char *host)
+{
+	uint32_t n = 0;
+
+	for (const struct visitor *v = row->oldest; v; v = v->next)
+		n += strcmp(v->host, host) == 0;
+	return n;
+}
+
+static void make_room(struct door *door, struct door_row *row)
+{
+	struct visitor *gone = NULL;
+	uint32_t most = 0;
+
+	if (row->count < door->most)
+		return;
+	for (struct visitor *v = row->oldest; v; v = v->next) {
+		uint32_t n = count_of(row, v->host);
+
+		if (n > most) {
+			most = n;
+			gone = v;
+		}
+	}
+	fail(door, gone->host, "too many have not said who they are, and most of them are of its host");
+	visitor_free(gone);
 }
 
 /* --- who comes -------------------------------------------------------------------- */
 
 static void receive(struct door *door, int take_fd, const struct sockaddr_storage *from)
 {
+	char host[GUARD_HOST_MAX];
+	enum guard_verdict verdict;
 	struct visitor *v;
 
-	if (door->count == DOOR_MOST) {
-		log_refused(door, door->oldest->host, "too many have not said who they are, and it came first of them");
-		visitor_free(door->oldest);
+	guard_host(from, host);
+	verdict = guard_ask(&door->guard, host, clock_now_ms());
+	if (verdict != GUARD_KNOWS && verdict != GUARD_ENTERS) {
+		log_refused(door, host, guard_text(verdict));
+		close(take_fd);
+		return;
 	}
 	stream_socket_set(take_fd, 0);
 	v = memory_new(sizeof(*v));
 	v->door = door;
-	write_host(from, v->host, sizeof(v->host));
+	v->row = verdict == GUARD_KNOWS ? &door->known : &door->strangers;
+	memcpy(v->host, host, sizeof(host));
+	make_room(door, v->row);
 	v->greeting = greeting_new(door->loop, door->self, take_fd, true, 0, (struct bytes){ 0 }, on_greeted, v);
 	if (v->greeting == NULL) {
 		free(v);
 		return;
 	}
-	v->previous = door->newest;
-	*(v->previous ? &v->previous->next : &door->oldest) = v;
-	door->newest = v;
-	door->count++;
+	v->previous = v->row->newest;
+	*(v->previous ? &v->previous->next : &v->row->oldest) = v;
+	v->row->newest = v;
+	v->row->count++;
+}
+
+void door_knows(struct door *door, int fd)
+{
+	struct sockaddr_storage peer = { 0 };
+	socklen_t size = sizeof(peer);
+	char host[GUARD_HOST_MAX];
+
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) < 0)
+		return;
+	guard_host(&peer, host);
+	guard_knows(&door->guard, host, clock_now_ms());
 }
 
 /* A listener that can be accepted from, and no descriptor to do it with, would keep the
@@ -162,6 +189,12 @@ void door_init(struct door *door, struct ev_loop *loop, const struct greeting_se
 	door->io.data = door->pause.data = door;
 }
 
+void door_limit(struct door *door, uint32_t most, struct guard_limits limits)
+{
+	door->most = most;
+	door->guard.limits = limits;
+}
+
 static void close_listener(struct door *door)
 {
 	ev_io_stop(door->loop, &door->io);
@@ -184,6 +217,8 @@ void door_fini(struct door *door)
 	if (door->loop == NULL)
 		return;
 	close_listener(door);
-	while (door->oldest)
-		visitor_free(door->oldest);
+	while (door->known.oldest)
+		visitor_free(door->known.oldest);
+	while (door->strangers.oldest)
+		visitor_free(door->strangers.oldest);
 }

@@ -215,7 +215,7 @@ struct greeting *greeting_new(struct ev_loop *loop, const struct greeting_self *
 	if (!server)
 		write_hello(g, kind, CLUSTER_FINE, argument);
 	ev_io_init(&g->io, on_io, take_fd, server ? EV_READ : EV_WRITE);
-	ev_timer_init(&g->limit, on_limit, GREETING_LIMIT, 0.);
+	ev_timer_init(&g->limit, on_limit, self->limit, 0.);
 	g->io.data = g->limit.data = g;
 	ev_io_start(loop, &g->io);
 	ev_timer_start(loop, &g->limit);

@@ -1,5 +1,5 @@
 /* A greeting brings a connected socket to an authenticated stream: TLS, then one hello
- * each way (proto/cluster.h), within GREETING_LIMIT. */
+ * each way (proto/cluster.h), within the limit that the node sets. */
 #ifndef WORKER_TUNNEL_GREETING_H
 #define WORKER_TUNNEL_GREETING_H
 
@@ -8,13 +8,12 @@
 #include "proto/control_tunnel.h"
 #include "worker/tunnel/tls.h"
 
-#define GREETING_LIMIT 2.0 /* seconds */
-
 /* What a node says of itself; zeroed memory says nothing. */
 struct greeting_self {
 	struct tls *tls;
 	struct buffer cluster, name, address;
 	uint64_t node;
+	double limit; /* seconds that a greeting may take */
 };
 
 struct greeting_result {

@@ -62,6 +62,8 @@ static void on_dialed(void *owner, uint64_t tag, const struct greeting_result *r
 	};
 	int fd = -1;
 
+	if (take_stream != NULL)
+		door_knows(&tunnel.door, tls_stream_fd(take_stream));
 	if (take_stream != NULL && (fd = begin_pump(take_stream, kind)) < 0) {
 		log_warn("a connection is given up", -fd);
 		m = (struct control_dialed){ .tag = tag, .code = CONTROL_DIAL_UNREACHABLE,
@@ -88,8 +90,11 @@ static void on_arrived(struct door *door, const struct greeting_result *result, 
 static void on_hello(struct child *c, const struct control_hello *m)
 {
 	struct buffer error = { 0 };
+	const struct guard_limits limits = { (uint32_t)c->config.cluster.handshake_rate, (uint32_t)c->config.cluster.handshake_failures };
 
 	(void)m;
+	tunnel.self.limit = (double)c->config.cluster.handshake_time / 1000;
+	door_limit(&tunnel.door, (uint32_t)c->config.cluster.handshakes, limits);
 	if (tls_open(c->config.cluster.secret_file, &tunnel.self.tls, &error) < 0) {
 		buffer_append(&error, "", 1);
 		child_fail(c, EX_CONFIG, buffer_bytes(&error).data);
@@ -150,7 +155,7 @@ static void on_query(struct child *c, const struct control_query *m)
 	msgpack_write_array(&out, 1);
 	msgpack_write_map(&out, 8);
 	number(&out, "connections", tunnel.pumps.count);
-	number(&out, "waiting", tunnel.door.count);
+	number(&out, "waiting", tunnel.door.known.count + tunnel.door.strangers.count);
 	number(&out, "dialing", dial_count());
 	number(&out, "dialed", tunnel.dialed);
 	number(&out, "arrived", tunnel.arrived);

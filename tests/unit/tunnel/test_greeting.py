@@ -5,6 +5,7 @@ import select
 import socket
 import struct
 import sys
+import time
 
 import tunnel
 from tunnel import DATA, ENGINE, JOIN, ROWS, run
@@ -158,9 +159,90 @@ def what_is_no_greeting_is_sent_away(world):
     assert world.node("alpha").dials(beta).code == "ok"
 
 
+def _stranger(node, number):
+    """Of another host than the nodes are of."""
+    return socket.create_connection(("127.0.0.1", node.port), source_address=(f"127.0.0.{number}", 0))
+
+
+def _is_open(sock):
+    """Nobody has ended it."""
+    return not select.select([sock], [], [], 0)[0]
+
+
+def _limited(world, **limits):
+    """A node with a minute's patience, so that whoever goes before is turned away."""
+    settings = {"cluster.handshake_time": "60s"} | {f"cluster.{key}": value for key, value in limits.items()}
+    return world.node("beta", settings=settings)
+
+
+def who_fails_too_often_is_turned_away(world):
+    beta = _limited(world, handshake_failures="3")
+    for _ in range(3):
+        stranger = _stranger(beta, 2)
+        stranger.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        _ended(stranger)
+    _ended(_stranger(beta, 2))
+    beta.waits_until(lambda figures: figures["refused"] == 4, "that the fourth is refused")
+    other = _stranger(beta, 3)
+    beta.waits_until(lambda figures: figures["waiting"] == 1, "that another host's is waited for")
+    assert world.node("alpha").dials(beta).code == "ok"
+    assert _is_open(other)
+    other.close()
+
+
+def strangers_begin_no_faster_than_they_may(world):
+    alpha, beta = world.node("alpha"), _limited(world, handshake_rate="1")
+    world.connection(alpha, beta)                   # it is known from here on
+    began = time.monotonic()
+    strangers = [_stranger(beta, 2 + i) for i in range(20)]
+    beta.waits_until(lambda figures: figures["refused"] + figures["waiting"] == 20, "that all have come")
+    let_in = beta.figures()["waiting"]
+    assert let_in <= 1 + time.monotonic() - began, let_in
+    assert alpha.dials(beta).code == "ok"
+    assert beta.arrival()
+    for stranger in strangers:
+        stranger.close()
+
+
+def a_crowd_of_one_host_gives_way(world):
+    alpha, beta = world.node("alpha"), _limited(world, handshakes="3")
+    single = _stranger(beta, 2)
+    beta.waits_until(lambda figures: figures["waiting"] == 1, "that it is waited for")
+    crowd = []
+    for i in range(5):
+        crowd.append(_stranger(beta, 3))
+        beta.waits_until(lambda figures: figures["waiting"] + figures["refused"] == 2 + i, "that it has come")
+    assert beta.figures()["waiting"] == 3
+    for stranger in crowd[:3]:
+        _ended(stranger)
+    assert _is_open(single) and _is_open(crowd[3]) and _is_open(crowd[4])
+    assert alpha.dials(beta).code == "ok"           # and makes another of them go
+    _ended(crowd[3])
+    assert _is_open(single)
+    for stranger in (single, crowd[4]):
+        stranger.close()
+
+
+def a_handshake_has_its_time(world):
+    beta = world.node("beta", settings={"cluster.handshake_time": "300ms"})
+    began = time.monotonic()
+    _ended(_stranger(beta, 2))
+    assert time.monotonic() - began >= 0.29
+
+
+def who_was_dialled_is_known(world):
+    """Its own address is no stranger's, though it comes for the first time."""
+    alpha, beta = world.node("alpha"), _limited(world, handshake_rate="1", handshake_failures="1")
+    assert beta.dials(alpha).code == "ok"
+    assert alpha.arrival()
+    for _ in range(5):
+        assert alpha.dials(beta).code == "ok"
+        assert beta.arrival()
+
+
 def silent_strangers_do_not_keep_anybody_out(world):
     alpha, beta = world.node("alpha"), world.node("beta")
-    silent = [socket.create_connection(("127.0.0.1", beta.port)) for _ in range(70)]
+    silent = [_stranger(beta, 2) for _ in range(70)]
     dialed = alpha.dials(beta)
     assert dialed.code == "ok", dialed
     _, _, theirs = beta.arrival()

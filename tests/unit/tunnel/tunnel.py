@@ -47,7 +47,7 @@ class Tunnel:
     """One stage-tunnel, from its first control message on."""
 
     def __init__(self, program, scratch, name="alpha", secret=SECRET, mode=0o600, cluster=CLUSTER, listens=True,
-                 **environment):
+                 settings=None, **environment):
         self.name, self.tags = name, 0
         self.node = int.from_bytes(hashlib.sha256(f"{scratch}{name}".encode()).digest()[:8], "big")
         self.secret_file = os.path.join(scratch, f"secret-{name}")
@@ -61,7 +61,7 @@ class Tunnel:
                                         preexec_fn=lambda: os.dup2(theirs.fileno(), 3))
         theirs.close()
         self.control.send(wire.pack([wire.HELLO, wire.CONTROL_VERSION, wire.IPC_VERSION, TUNNEL, 0, 1,
-                                     Bin(bytes(16)), Bin(bytes(range(32))), {"cluster.secret_file": self.secret_file}, 1, 1]))
+                                     Bin(bytes(16)), Bin(bytes(range(32))), {"cluster.secret_file": self.secret_file} | (settings or {}), 1, 1]))
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.listener.setblocking(False)
         self.port = self.listener.getsockname()[1]
