@@ -12,7 +12,7 @@
 #define ALONE_MS 100
 #define CROWD_MANY 64         /* greedy sessions from which on they together have … */
 #define CROWD_SHARE_NS 150000 /* … so much of each millisecond, while others are there */
-#define TRANSFER_NS 6000  /* that a session's transfers take, about */
+#define TRANSFER_NS 10000 /* that a session's transfers take, about */
 #define GREEDY_MS 1000    /* whoever was greedy is taken for it so long */
 #define LINES_MS 128      /* who sends more than … */
 #define LINES_MOST 32     /* … so many lines in such a time is greedy too */
@@ -120,9 +120,13 @@ static unsigned transfer_ahead(const struct session_list *queue, uint64_t time, 
 static bool serve_queue(enum session_queue which, uint64_t time)
 {
 	struct session_list *queue = &gateway.queues[which];
-	uint64_t now = clock_now_ns(), end = now + time;
 	struct session *first[CROWD_BATCH];
+	uint64_t now, end;
 
+	if (TAILQ_EMPTY(queue))
+		return false;
+	now = clock_now_ns();
+	end = now + time;
 	while (!TAILQ_EMPTY(queue) && now < end) {
 		unsigned count = transfer_ahead(queue, end - now, first);
 
