@@ -108,15 +108,17 @@ def measure(row, who, args, filled):
     return figures
 
 
-def run(args, stage, plain, durable):
+def run(args, rows, stage, plain, durable):
     """row number -> the metric of every round: of Stage, of redis."""
-    found = {i: ([], []) for i in range(len(ROWS))}
+    found = {i: ([], []) for i in range(len(rows))}
+    filled = set()
     for number in range(args.rounds):
-        for i, row in enumerate(ROWS):
+        for i, row in enumerate(rows):
             pair = list(enumerate((stage, durable if row.durable else plain)))
             for k, who in pair if number % 2 == 0 else reversed(pair):
                 time.sleep(0.2) # what the last run left behind, write-back for one, settles
-                figures = measure(row, who, args, number > 0 or i not in (0, len(ROWS) - 1))
+                figures = measure(row, who, args, (who.port, row.durable) in filled)
+                filled.add((who.port, row.durable))
                 found[i][k].append(METRICS[row.metric][0](figures))
         print(f"round {number + 1} of {args.rounds} done", file=sys.stderr, flush=True)
     return found
@@ -170,12 +172,12 @@ def line(name, unit, ours, theirs, ratio, reach, holds):
     print(f"| {name} | {unit} | {ours} | {theirs} | {ratio} | {reach} | {'yes' if holds else 'no'} |")
 
 
-def print_table(args, found, memory):
+def print_table(args, rows, found, memory):
     print(f"redis-server {redis.version()}, Linux {platform.release()}, {os.cpu_count()} processors; "
           f"medians of {args.rounds} rounds of {args.time:g} s, in turns; ratio: Stage / redis, and those "
           "of the single rounds.\n")
     print("| work | unit | Stage | redis | ratio | reach | reached |\n|---|---|--:|--:|--:|--:|---|")
-    for i, row in enumerate(ROWS):
+    for i, row in enumerate(rows):
         ours, theirs = found[i]
         _, unit, form = METRICS[row.metric]
         ratio = statistics.median(ours) / statistics.median(theirs)
@@ -183,6 +185,8 @@ def print_table(args, found, memory):
         line(row.name, unit, form.format(statistics.median(ours)), form.format(statistics.median(theirs)),
              f"{ratio:.2f} ({rounds})", f"{'≤' if row.below else '≥'} {row.reach:g}",
              ratio <= row.reach if row.below else ratio >= row.reach)
+    if memory is None:
+        return
     line("an idle connection", "bytes of user memory", f"{memory[0]:,.0f}", f"{memory[1]:,.0f}",
          f"{memory[0] / memory[1]:.2f}", "≤ 512 B", memory[0] <= 512)
 
@@ -191,8 +195,12 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--time", type=float, default=3, help="seconds of each measurement (3)")
+    p.add_argument("--only", default="", metavar="TEXT", help="the rows whose name contains this, without memory's")
+    p.add_argument("--set", action="append", default=[], metavar="SECTION.KEY=VALUE",
+                   help="a setting of Stage, such as workers.actors=2")
     p.add_argument("--directory", help="where the data goes; a real disk (the build directory)")
     args = p.parse_args()
+    rows = [row for row in ROWS if args.only in row.name]
     if redis.PROGRAM is None:
         print(redis.MISSING, file=sys.stderr)
         return 1
@@ -202,16 +210,16 @@ def main():
         with contextlib.ExitStack() as stack:
             home = stack.enter_context(tempfile.TemporaryDirectory(
                 prefix="bench-", dir=args.directory or BUILD, ignore_cleanup_errors=True))
-            memory = memory_row(home)
-            server = start_stage(stack, home, {})
+            memory = None if args.only else memory_row(home)
+            server = start_stage(stack, home, dict(pair.split("=", 1) for pair in args.set))
             stage = Contestant("stage", server.port, server.process.pid)
             plain = start_redis(stack, home, "plain", ["--appendonly", "no"])
             durable = start_redis(stack, home, "durable", ["--appendonly", "yes", "--appendfsync", "always"])
-            found = run(args, stage, plain, durable)
+            found = run(args, rows, stage, plain, durable)
     except (Failed, StartFailed, RuntimeError, subprocess.TimeoutExpired) as why:
         print(f"table: {why}", file=sys.stderr)
         return 1
-    print_table(args, found, memory)
+    print_table(args, rows, found, memory)
     return 0
 
 
