@@ -53,7 +53,7 @@ struct config {
 		uint64_t quarantine_actor;   /* the same for all messages to one actor (4) */
 		uint64_t quarantine_period;  /* milliseconds such deaths are remembered (1h) */
 	} actors;
-	struct { int engine; char *url, *takeover; } store;
+	struct { int engine; char *url, *takeover; uint64_t gather; /* microseconds */ } store;
 	struct { char *listen; } web;
 	unsigned char origin[128]; /* enum config_origin of each row */
 	char *place[128];          /* `FILE:LINE` that set it; NULL: no file */

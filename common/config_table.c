@@ -104,6 +104,7 @@ const struct config_row config_rows[] = {
 	CHOICE("store", "engine", store.engine, "rocksdb", engines, "where state is kept"),
 	{ "store", "url", CONFIG_TEXT, AT(store.url), "", .secret = true, .help = "database of engine postgresql" },
 	TEXT("store", "takeover", store.takeover, "", "id of a cluster that is gone, whose database this one takes over"),
+	COUNT("store", "gather", store.gather, "2000", 0, 100000, false, "microseconds a commit may wait for more to join it; 0: none"),
 
 	LATER("web", "listen", CONFIG_ADDRESS, web.listen, "none", NULL, true, "this version has no web listener", "metrics, health, WebSocket"),
 	{ .section = NULL },

@@ -38,6 +38,15 @@ static uint64_t next_duty(const struct commit *c)
 	return c->engine->look ? clock_now_ms() + LOOK_MS : 0;
 }
 
+/* As it is queued (1) and taken (-1). */
+static void count(struct commit *c, const struct job *job, int times)
+{
+	if (job->kind == JOB_BATCH)
+		c->changes += (uint64_t)times * job->count;
+	else
+		c->others += (uint64_t)times;
+}
+
 /* One with a round of its own, or what waits up to the next such. */
 static struct job *take_jobs(struct commit *c)
 {
@@ -45,8 +54,13 @@ static struct job *take_jobs(struct commit *c)
 
 	if (jobs == NULL)
 		return NULL;
-	while (jobs->kind < JOB_CLAIM && last->next && last->next->kind < JOB_CLAIM)
+	count(c, last, -1);
+	c->taken = last->count;
+	while (jobs->kind < JOB_CLAIM && last->next && last->next->kind < JOB_CLAIM) {
 		last = last->next;
+		count(c, last, -1);
+		c->taken += last->count;
+	}
 	c->first = last->next;
 	if (c->first == NULL)
 		c->last = NULL;
@@ -54,18 +68,38 @@ static struct job *take_jobs(struct commit *c)
 	return jobs;
 }
 
+static void wait_until(struct commit *c, uint64_t at_ns)
+{
+	struct timespec until = { .tv_sec = (time_t)(at_ns / 1000000000), .tv_nsec = (long)(at_ns % 1000000000) };
+
+	pthread_cond_timedwait(&c->waiting, &c->lock, &until);
+}
+
+/* Who has just been answered may be about to ask again; only batches wait for that. */
+static void gather_more(struct commit *c)
+{
+	uint64_t wait = gather_begin(&c->gather, c->taken, c->write_ns, c->changes, &c->wanted);
+	uint64_t until = clock_now_ns() + wait;
+
+	while (wait > 0 && c->changes < c->wanted && !c->others && !c->stopping && clock_now_ns() < until)
+		wait_until(c, until);
+	if (wait > 0)
+		gather_end(&c->gather, c->changes);
+	c->wanted = c->taken = 0;
+}
+
 /* Waits for jobs, but no longer than to the next duty: then NULL. The lock is held on both
  * sides. */
 static struct job *wait_for_jobs(struct commit *c)
 {
 	uint64_t at = next_duty(c);
-	struct timespec until = { .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
 
-	while (c->first == NULL && !c->stopping) {
+	gather_more(c);
+	while (c->first == NULL && !c->stopping && (at == 0 || clock_now_ms() < at)) {
 		if (at == 0)
 			pthread_cond_wait(&c->waiting, &c->lock);
-		else if (pthread_cond_timedwait(&c->waiting, &c->lock, &until) == ETIMEDOUT)
-			break;
+		else
+			wait_until(c, at * 1000000);
 	}
 	return take_jobs(c);
 }
@@ -91,7 +125,10 @@ static void *run(void *at)
 			c->done_first = jobs;
 		if (jobs)
 			c->done_last = last;
+		/* Whom it wakes finds the lock free. */
+		pthread_mutex_unlock(&c->lock);
 		ev_async_send(c->loop, c->done_signal);
+		pthread_mutex_lock(&c->lock);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return NULL;
@@ -135,6 +172,7 @@ int commit_init(struct commit *c, const struct engine_ops *engine, const struct 
 	}
 	c->settings = *settings;
 	c->settings.foreign = NULL;
+	c->gather.most_ns = settings->gather * 1000;
 	c->settings.directory = memory_text(settings->directory);
 	c->settings.url = memory_text(settings->url);
 	c->settings.node = memory_text(settings->node);
@@ -185,7 +223,9 @@ void commit_submit(struct commit *c, struct job *take_job)
 	else
 		c->first = take_job;
 	c->last = take_job;
-	pthread_cond_signal(&c->waiting);
+	count(c, take_job, 1);
+	if (c->changes >= c->wanted || c->others)
+		pthread_cond_signal(&c->waiting);
 	pthread_mutex_unlock(&c->lock);
 }
 

@@ -11,6 +11,7 @@
 #include "common/histogram.h"
 #include "proto/ipc.h"
 #include "worker/store/engine.h"
+#include "worker/store/gather.h"
 
 /* One worker's order of batches. After a failure every batch gets the same answer until
  * the worker's RESET has come (proto/ipc.h). The thread's own. */
@@ -32,6 +33,7 @@ struct job {
 	                         * SCAN: the key behind which it begins; IMPORT: pairs */
 	uint32_t shard;         /* LOAD, SCAN, DROP */
 	uint64_t epoch;         /* LOAD */
+	uint32_t count;         /* BATCH: of its entries */
 	uint64_t number;        /* seq of BATCH and RESET, rid of LOAD */
 	enum error_code code;   /* BATCH, LOAD: refused already where not ERROR_NONE; then the outcome */
 	bool found;             /* LOAD; SCAN: there is more; EMPTY: something is there */
@@ -75,9 +77,15 @@ struct commit {
 	struct job *first, *last;     /* to do */
 	struct job *done_first, *done_last;
 	bool stopping;
+	uint64_t changes;             /* of the batches that are to do … */
+	uint64_t others;              /* … and the other jobs */
+	uint64_t wanted;              /* changes that the thread is to be woken for, while it gathers */
 	struct commit_figures figures;
 	/* the thread's own */
 	void *db;
+	struct gather gather;
+	uint64_t taken;               /* changes of the last group … */
+	uint64_t write_ns;            /* … and what writing them took */
 	struct histogram latency;
 	uint64_t retry_at_ms, backoff_ms; /* while full or failing */
 	_Atomic uint64_t busy_since_ms;   /* of the call that the engine is at; 0: none */

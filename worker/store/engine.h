@@ -32,6 +32,7 @@ struct engine_settings {
 	unsigned char former[ENGINE_CLUSTER_SIZE]; /* zeros: none. Whose database is taken over, where it
 	                        * has this key and number of shards */
 	struct engine_foreign *foreign; /* NULL, or filled with ENGINE_FOREIGN */
+	uint64_t gather;       /* microseconds that a group may wait (gather.h); the commit thread's */
 };
 
 /* One change. remove: record is not looked at. key: commit_key(). */

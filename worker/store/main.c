@@ -150,6 +150,7 @@ static bool on_batch(struct peer *peer, struct bytes body)
 	job = memory_new(sizeof(*job));
 	job->kind = JOB_BATCH;
 	job->number = head.seq;
+	job->count = count;
 	job->code = code;
 	if (code)
 		buffer_append_text(&job->reason, "the shard has another owner");

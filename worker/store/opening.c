@@ -40,7 +40,8 @@ static int open_store(struct opening *o, struct buffer *text)
 	struct buffer directory = { 0 }, error = { 0 };
 	struct engine_foreign foreign;
 	struct engine_settings settings = { .url = c->config.store.url, .node = c->config.node.name,
-		                            .shards = c->shard_count, .foreign = &foreign };
+		                            .shards = c->shard_count, .foreign = &foreign,
+		                            .gather = c->config.store.gather };
 	int r;
 
 	buffer_printf(&directory, "%s/store", c->config.node.state);

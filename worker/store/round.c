@@ -114,8 +114,10 @@ static enum engine_result write_timed(struct commit *c, const struct engine_chan
 
 	round_begin_call(c);
 	result = c->engine->write(c->db, changes, count, error);
-	if (result == ENGINE_OK)
-		histogram_record(&c->latency, clock_now_ns() - began);
+	if (result == ENGINE_OK) {
+		c->write_ns = clock_now_ns() - began;
+		histogram_record(&c->latency, c->write_ns);
+	}
 	return round_end_call(c, result, error);
 }
 

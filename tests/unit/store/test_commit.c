@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "common/memory.h"
 #include "worker/store/commit.h"
@@ -23,6 +24,7 @@ static unsigned answered;
 static _Atomic int failing; /* enum engine_result */
 static _Atomic unsigned writes, opens, attempts, claims;
 static _Atomic uint32_t lost;
+static _Atomic unsigned slow_us; /* what a write takes */
 
 static enum engine_result open_engine(const struct engine_settings *settings, void **ret_db, struct buffer *error)
 {
@@ -33,6 +35,8 @@ static enum engine_result open_engine(const struct engine_settings *settings, vo
 static enum engine_result write_engine(void *db, const struct engine_change *changes, size_t count, struct buffer *error)
 {
 	attempts++;
+	if (slow_us)
+		usleep(slow_us);
 	if (failing) {
 		buffer_append_text(error, "the disk says no");
 		return (enum engine_result)failing;
@@ -75,7 +79,7 @@ static enum engine_result look_at_engine(void *db, struct buffer *error)
 }
 
 static struct engine_ops engine;
-static const struct engine_settings settings = { .directory = "unused", .url = "", .node = "test" };
+static struct engine_settings settings = { .directory = "unused", .url = "", .node = "test" };
 
 static void on_done(struct ev_loop *l, struct ev_async *w, int events)
 {
@@ -111,6 +115,7 @@ static int begin(bool shared)
 	failing = ENGINE_OK;
 	writes = opens = attempts = claims = 0;
 	lost = UINT32_MAX;
+	slow_us = 0;
 	engine = engine_memory;
 	engine.open = open_engine;
 	engine.write = write_engine;
@@ -142,6 +147,18 @@ static int set_up_shared(void **state)
 	return begin(true);
 }
 
+static int set_up_gathering(void **state)
+{
+	int r;
+
+	(void)state;
+	settings.gather = 1000000;
+	r = begin(false);
+	settings.gather = 0;
+	slow_us = 50000;
+	return r;
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
@@ -166,6 +183,7 @@ static struct job *batch_of(unsigned stream, uint64_t number, uint32_t shard, co
 {
 	struct job *job = job_of(JOB_BATCH, stream, number);
 
+	job->count = 1;
 	ipc_encode_entry(&job->body, &(struct ipc_batch_entry){
 		.shard = shard, .address = bytes_of(address), .record = BYTES_LITERAL("record") });
 	return job;
@@ -186,6 +204,8 @@ static void submit_together(struct job *jobs[], size_t count)
 		else
 			commit.first = jobs[i];
 		commit.last = jobs[i];
+		commit.changes += jobs[i]->count;
+		commit.others += jobs[i]->kind != JOB_BATCH;
 	}
 	pthread_cond_signal(&commit.waiting);
 	pthread_mutex_unlock(&commit.lock);
@@ -231,6 +251,33 @@ static void what_waits_is_one_commit(void **state)
 	assert_int_equal(f.batches, 50);
 	assert_int_equal(f.commits, 1);
 	assert_int_equal(writes, 1);
+}
+
+/* `b` comes while `a` is written. It is not written alone: `a` has only just been answered. */
+static void who_has_been_answered_is_waited_for(void **state)
+{
+	(void)state;
+	batch(0, 1, "x");
+	while (attempts == 0)
+		sched_yield();
+	batch(1, 1, "y");
+	await(1);
+	batch(0, 2, "x");
+	await(3);
+	assert_string_equal(said, "a1 ok;b1 ok;a2 ok;");
+	assert_int_equal(writes, 2);
+}
+
+static void who_does_not_come_back_is_not_waited_for_long(void **state)
+{
+	(void)state;
+	batch(0, 1, "x");
+	while (attempts == 0)
+		sched_yield();
+	batch(1, 1, "y");
+	await(2);
+	assert_string_equal(said, "a1 ok;b1 ok;");
+	assert_int_equal(commit.gather.vain, 1);
 }
 
 static void nothing_overtakes_a_failure_until_the_reset(void **state)
@@ -430,6 +477,8 @@ int main(void)
 		T(batches_are_answered_in_order_and_loads_see_them), T(what_waits_is_one_commit),
 		T(nothing_overtakes_a_failure_until_the_reset), T(it_writes_again_by_itself),
 		T(a_refused_epoch_fails_its_worker_alone), T(keys_begin_with_their_shard),
+#define GATHERING(name) cmocka_unit_test_setup_teardown(name, set_up_gathering, tear_down)
+		GATHERING(who_has_been_answered_is_waited_for), GATHERING(who_does_not_come_back_is_not_waited_for_long),
 #define SHARED(name) cmocka_unit_test_setup_teardown(name, set_up_shared, tear_down)
 		SHARED(claims_keep_their_place_among_batches), SHARED(a_lost_shard_takes_its_own_stream_along_and_no_other),
 		SHARED(a_load_of_a_lost_shard_is_moved), SHARED(while_the_database_is_away_everything_waits),
