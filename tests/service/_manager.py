@@ -11,6 +11,7 @@ import fcntl
 import fnmatch
 import inspect
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -175,6 +176,10 @@ def _fits(want, line):
     return fnmatch.fnmatchcase(line, want.replace("[", "[[]"))
 
 
+# A thread that ended while leaks were looked for; they are looked for all the same.
+THREAD_WENT = re.compile(r"(==\d+==Unable to get registers from thread \d+\.\s*)+")
+
+
 def play(*tests):
     """Runs each test(home) in a directory of its own; the exit code is theirs."""
     words, failed = sys.argv[1:], 0
@@ -194,8 +199,10 @@ def play(*tests):
                     print("".join(log.readlines()[-60:]))
         for name in sorted(os.listdir(home)):
             if name.startswith("report."):
-                failed += 1
                 with open(f"{home}/{name}", encoding="utf-8", errors="replace") as text:
-                    print(f"sanitizer report of {test.__name__}:\n{text.read()}")
+                    report = text.read()
+                if not THREAD_WENT.fullmatch(report):
+                    failed += 1
+                    print(f"sanitizer report of {test.__name__}:\n{report}")
         shutil.rmtree(home, ignore_errors=True)
     sys.exit(1 if failed else 0)
