@@ -142,11 +142,10 @@ def select(words):
     return [test for test in tests if not parts or any(part in test.name for part in parts)]
 
 
-def play_all(tests):
+def play_some(tests, at_once):
     outcomes = []
-    beside = max(1, min(2, os.cpu_count() or 1))
-    with concurrent.futures.ThreadPoolExecutor(beside) as pool:
-        under_way = [pool.submit(run, test) for test in tests if not test.alone]
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        under_way = [pool.submit(run, test) for test in tests]
         try:
             for done in concurrent.futures.as_completed(under_way):
                 outcomes.append(done.result())
@@ -155,9 +154,14 @@ def play_all(tests):
             pool.shutdown(wait=False, cancel_futures=True)
             RUNNING.end_all()
             raise
-    for test in (test for test in tests if test.alone):
-        outcomes.append(run(test))
-        show(outcomes[-1])
+    return outcomes
+
+
+def play_all(tests):
+    outcomes = []
+    for beside in (suites.ANYTHING, suites.WAITING, suites.NOTHING):
+        at_once = 1 if beside == suites.NOTHING else max(1, min(2, os.cpu_count() or 1))
+        outcomes += play_some([test for test in tests if test.beside == beside], at_once)
     return outcomes
 
 
