@@ -304,18 +304,19 @@ class Load:
     def read_final(self, node, seconds=20.0):
         """All actors of the round as they are, through this node."""
         finals, end = {}, time.monotonic() + seconds
-        line = None
+        line, said = None, "nothing"
         for address in self.round.addresses:
             while address not in finals:
                 try:
                     line = line or Line(self.net, node)
                     words, value = line.ask(f"get {address} entries t=3000")
+                    said = " ".join(words)
                     if words[0] == "ok":
                         finals[address] = value
-                except (Broken, OSError):
-                    line = None
+                except (Broken, OSError) as broken:
+                    line, said = None, str(broken)
                 if address not in finals and time.monotonic() > end:
-                    raise AssertionError(f"{address} cannot be read through node {node} when all is well")
+                    raise AssertionError(f"{address} cannot be read through node {node} when all is well: {said}")
         line.close()
         return finals
 

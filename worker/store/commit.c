@@ -72,7 +72,7 @@ static void wait_until(struct commit *c, uint64_t at_ns)
 {
 	struct timespec until = { .tv_sec = (time_t)(at_ns / 1000000000), .tv_nsec = (long)(at_ns % 1000000000) };
 
-	pthread_cond_timedwait(&c->waiting, &c->lock, &until);
+	pthread_cond_clockwait(&c->waiting, &c->lock, CLOCK_MONOTONIC, &until);
 }
 
 /* Who has just been answered may be about to ask again; only batches wait for that. */
@@ -161,7 +161,6 @@ static void close_engine(struct commit *c)
 int commit_init(struct commit *c, const struct engine_ops *engine, const struct engine_settings *settings,
                 struct ev_loop *loop, struct ev_async *done_signal, struct buffer *error)
 {
-	pthread_condattr_t monotonic;
 	enum engine_result result;
 
 	*c = (struct commit){ .engine = engine, .loop = loop, .done_signal = done_signal };
@@ -178,10 +177,7 @@ int commit_init(struct commit *c, const struct engine_ops *engine, const struct 
 	c->settings.node = memory_text(settings->node);
 	c->place = find_place(c);
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->waiting, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	pthread_cond_init(&c->waiting, NULL);
 	if (pthread_create(&c->thread, NULL, run, c) != 0) {
 		buffer_append_text(error, "the commit thread cannot be started");
 		close_engine(c);

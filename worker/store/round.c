@@ -165,7 +165,7 @@ static bool wait_while_away(struct commit *c, uint64_t *backoff_ms, struct bytes
 	until = (struct timespec){ .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
 	pthread_mutex_lock(&c->lock);
 	while (!c->stopping && clock_now_ms() < at)
-		pthread_cond_timedwait(&c->waiting, &c->lock, &until); /* new jobs wake it too */
+		pthread_cond_clockwait(&c->waiting, &c->lock, CLOCK_MONOTONIC, &until); /* new jobs wake it too */
 	stopping = c->stopping;
 	pthread_mutex_unlock(&c->lock);
 	*backoff_ms = *backoff_ms * 2 < AWAY_MOST_MS ? *backoff_ms * 2 : AWAY_MOST_MS;
