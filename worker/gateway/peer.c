@@ -279,8 +279,9 @@ void peer_node(const struct control_node *m)
 	peer->up = m->member && m->up;
 	if (peer->up)
 		return;
-	/* One that is only held up would keep what was sent to it from being answered. */
-	if (peer->link != NULL)
+	/* One that is only held up would keep what was sent to it from being answered. Who has left
+	 * answers it, says goodbye (IPC_BYE) and ends the link. */
+	if (peer->link != NULL && m->member)
 		link_close(peer->link);
 	refuse_held(peer);
 }

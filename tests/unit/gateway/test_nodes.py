@@ -135,6 +135,17 @@ def what_only_a_node_that_is_down_could_do_is_unreachable_at_once(stage):
     alice.hears('2 evt v=1:2 {"x":2}')
 
 
+def who_has_left_the_cluster_still_answers_what_it_was_asked(stage):
+    link, alice = abroad(stage), stage.client()
+    alice.says("1 call a.1 f")
+    asked = link.hears("call")
+    stage.moves_here(4)
+    stage.node_is(0, up=False, member=False)
+    link.answers(asked, 1, (1, 1))
+    alice.hears("1 ok v=1:1 1")
+    link.dies()
+
+
 def a_message_without_an_answer_comes_once_or_not_at_all(stage):
     link, worker = abroad(stage), stage.workers[0]
 
