@@ -157,6 +157,11 @@ class Node:
     def has_begun(self):
         return os.path.exists(f"{self.home}/log")
 
+    def logged(self, *texts):
+        """Lines of its log, since its first start, that have all of these."""
+        with open(f"{self.home}/log", encoding="utf-8", errors="replace") as log:
+            return sum(all(text in line for text in texts) for line in log)
+
     def tail(self, lines=25):
         with open(f"{self.home}/log", "rb") as file:
             return b"\n".join(file.read().splitlines()[-lines:]).decode(errors="replace")

@@ -35,8 +35,7 @@ def ask_all(cluster, node, addresses, text):
 
 
 def losses(node):
-    with open(f"{node.home}/log", encoding="utf-8", errors="replace") as log:
-        return sum("a link is lost" in line and "name=node2" in line for line in log)
+    return node.logged("a link is lost", "name=node2")
 
 
 def play(cluster, number):
@@ -73,17 +72,14 @@ def is_answered_before_it_is_a_member(cluster):
         leader.start()
         wait_for("all is well", cluster.is_whole)
     for node in cluster.nodes:
-        with open(f"{node.home}/log", encoding="utf-8", errors="replace") as log:
-            lines = [line for line in log if "is not understood" in line]
-        assert not lines, (node.name, lines)
+        assert node.logged("is not understood") == 0, node.name
 
 
 def main():
     if missing():
         print(f"skipped: {missing()}")
         return 0
-    cluster = Cluster("rocksdb", 3)
-    try:
+    with Cluster("rocksdb", 3) as cluster:
         cluster.start()
         threads, made = ask_all(cluster, cluster.nodes[2], [f"logs.r-{i}" for i in range(ACTORS)], "begin")
         for thread in threads:
@@ -101,8 +97,6 @@ def main():
             return 1
         is_answered_before_it_is_a_member(cluster)
         return 0
-    finally:
-        cluster.close()
 
 
 if __name__ == "__main__":

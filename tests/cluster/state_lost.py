@@ -17,9 +17,17 @@ from campaign import Cluster
 ACTORS = 48
 
 
-def logged(node, text):
-    with open(f"{node.home}/log", encoding="utf-8", errors="replace") as log:
-        return sum(text in line for line in log)
+def start(node):
+    node.start()
+    wait_for("it is ready", node.is_ready)
+
+
+def start_alone(cluster):
+    """An instance that is no cluster's node."""
+    node = cluster.nodes[0]
+    node.settings["cluster.secret_file"] = ""
+    start(node)
+    return node
 
 
 def append(cluster, name, text):
@@ -46,10 +54,9 @@ def the_log_is_lost(cluster):
     first.stop()
     for log in glob.glob(f"{first.home}/state/raft-*"):
         shutil.rmtree(log)
-    first.start()
-    wait_for("the node is ready", first.is_ready)
+    start(first)
     assert append(cluster, "1", "c") == {3}
-    assert logged(first, "its shards are above them now") > 0
+    assert first.logged("its shards are above them now") > 0
     second.start("--join", cluster.net.address("1"))
     cluster.wait_whole()
     wait_for("every node has its part", cluster.is_formed, 60, 0.1)
@@ -58,24 +65,19 @@ def the_log_is_lost(cluster):
 
 def an_older_copy(cluster):
     """Of an instance that is no cluster's node."""
-    alone = cluster.nodes[0]
-    alone.settings["cluster.secret_file"] = ""
-    alone.start()
-    wait_for("it is ready", alone.is_ready)
+    alone = start_alone(cluster)
     assert append(cluster, "1", "a") == {1}
     alone.stop()
     shutil.copytree(f"{alone.home}/state", f"{alone.home}/copy")
     for text, length in (("b", 2), ("c", 3)):
-        alone.start()
-        wait_for("it is ready", alone.is_ready)
+        start(alone)
         assert append(cluster, "1", text) == {length}
         alone.stop()
     shutil.rmtree(f"{alone.home}/state")
     shutil.move(f"{alone.home}/copy", f"{alone.home}/state")
-    alone.start()
-    wait_for("it is ready", alone.is_ready)
+    start(alone)
     assert append(cluster, "1", "d") == {4}
-    assert logged(alone, "its shards are above them now") > 0
+    assert alone.logged("its shards are above them now") > 0
 
 
 def whose(node):
@@ -101,8 +103,7 @@ def everything_is_lost(cluster):
     wait_for("it waits still", lambda: "foreign-store" in first.ctl("status")[1])
     first.stop()
     first.settings["store.takeover"] = second.settings["store.takeover"] = former
-    first.start()
-    wait_for("it serves", first.is_ready)
+    start(first)
     assert "foreign-store" not in first.ctl("status")[1]
     assert append(cluster, "1", "b") == {2}
     second.start("--join", cluster.net.address("1"))
@@ -118,8 +119,7 @@ def everything_is_lost(cluster):
 def the_former_cluster_lives(cluster):
     """An operator was wrong, and it hears of it; nothing is acknowledged by two."""
     former, other = cluster.nodes
-    former.start()
-    wait_for("it is ready", former.is_ready)
+    start(former)
     assert append(cluster, "1", "a") == {1}
     other.start()
     wait_for("it waits", lambda: "foreign-store" in other.ctl("status")[1])
@@ -141,10 +141,7 @@ def the_former_cluster_lives(cluster):
 
 def alone(cluster):
     """An instance without a cluster has lost its state directory."""
-    node = cluster.nodes[0]
-    node.settings["cluster.secret_file"] = ""
-    node.start()
-    wait_for("it is ready", node.is_ready)
+    node = start_alone(cluster)
     assert append(cluster, "1", "a") == {1}
     node.stop()
     shutil.rmtree(f"{node.home}/state")
@@ -152,12 +149,10 @@ def alone(cluster):
     assert node.wait_end() == 78
     former = re.search(r"state of another cluster \(([0-9a-f]{32}),", node.tail()).group(1)
     node.settings["store.takeover"] = former
-    node.start()
-    wait_for("it is ready", node.is_ready)
+    start(node)
     assert append(cluster, "1", "b") == {2}
     node.stop()
-    node.start()
-    wait_for("it is ready", node.is_ready)
+    start(node)
     assert append(cluster, "1", "c") == {3}
 
 
@@ -167,16 +162,9 @@ def main():
         return 0
     for course, count in ((the_log_is_lost, 2), (an_older_copy, 1), (everything_is_lost, 2), (the_former_cluster_lives, 2),
                           (alone, 1)):
-        cluster = Cluster("postgresql", count)
-        try:
+        with Cluster("postgresql", count) as cluster:
             course(cluster)
             print(course.__name__.replace("_", " "), flush=True)
-        except AssertionError:
-            for node in filter(lambda n: n.process, cluster.nodes):
-                print(f"--- node {node.name}: {node.members()}\n{node.tail()}", file=sys.stderr)
-            raise
-        finally:
-            cluster.close()
     return 0
 
 
