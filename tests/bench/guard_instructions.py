@@ -19,13 +19,13 @@ import os
 import random
 import re
 import shutil
-import socket
 import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [os.path.join(os.path.dirname(HERE), "scenario")]
 
+from pipelined import Connection                  # noqa: E402
 from server import Server, StartFailed, program   # noqa: E402
 
 BUILD = os.path.abspath(os.environ.get("STAGE_BUILD", "build"))
@@ -80,27 +80,6 @@ def line(chance, number):
     kind = chance.choices(("get", "set", "call"), (50, 25, 25))[0]
     rest = {"get": "n", "set": f"n {chance.randrange(1000000)}", "call": "add [1]"}[kind]
     return f"{number} {kind} bench-memory.{key} {rest}\n"
-
-
-class Connection:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=60)
-        self.text = self.socket.makefile("r", encoding="utf-8")
-        self.number = 0
-        self.text.readline() # the greeting
-
-    def send(self, lines):
-        self.socket.sendall("".join(lines).encode())
-
-    def receive(self, count):
-        for _ in range(count):
-            answer = self.text.readline()
-            if answer.split(" ")[1:2] != ["ok"]:
-                raise RuntimeError(f"an answer that says {answer!r}")
-
-    def close(self):
-        self.text.close()
-        self.socket.close()
 
 
 def ask(connections, depth, lines_of):

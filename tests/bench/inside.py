@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import os
 import random
-import socket
 import sys
 import tempfile
 import threading
@@ -27,6 +26,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests/scenario")]
 
 import peers                                      # noqa: E402
+import usage                                      # noqa: E402
+from pipelined import Connection                  # noqa: E402
 from server import Server, StartFailed            # noqa: E402
 
 CLASSES = {
@@ -68,32 +69,19 @@ return Litter
 PAIRS, EACH = 64, 1000 # callers at a time, calls of one request
 
 
-# --- A client that has many requests in flight -----------------------------------------
+# --- The server, and a client that has many requests in flight --------------------------
 
-class Client:
-    def __init__(self, port):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=120)
-        self.text = self.socket.makefile("r", encoding="utf-8")
-        self.text.readline() # the greeting
-        self.number = 0
-
+class Client(Connection):
     def ask_all(self, requests, depth=200):
-        """Sends `verb rest`s, at most depth unanswered; every answer has to be ok."""
+        """Sends `verb rest`s, at most depth unanswered."""
         for start in range(0, len(requests), depth):
             batch = requests[start:start + depth]
-            self.socket.sendall("".join(f"{self.number + i} {r}\n" for i, r in enumerate(batch)).encode())
+            self.send(f"{self.number + i} {r}\n" for i, r in enumerate(batch))
             self.number += len(batch)
-            for _ in batch:
-                answer = self.text.readline()
-                if answer.split(" ", 2)[1:2] != ["ok"]:
-                    raise RuntimeError(f"an answer that is {answer!r}")
+            self.receive(len(batch))
 
     def ask(self, request):
         self.ask_all([request])
-
-    def close(self):
-        self.text.close()
-        self.socket.close()
 
 
 @contextlib.contextmanager
@@ -114,7 +102,7 @@ def stage(settings=None):
 
 
 def cpu(server):
-    return peers.cpu_seconds(list(server.processes()))
+    return usage.cpu_seconds(list(server.processes()))
 
 
 # --- The measurements: each gives rows of (work, unit, Stage, nats-server, Erlang) -------
@@ -141,9 +129,8 @@ def pairs_of(server, apart):
     """Callers and others of the same worker, or of two."""
     client, place = Client(server.port), {}
     for kind in ("callers", "things"):
-        member = "*"
         for i in range(4 * PAIRS):
-            client.ask(f"get {kind}.{i} {member}")
+            client.ask(f"get {kind}.{i} *")
             place.setdefault(kind, {}).setdefault(worker_of(server, f"{kind}.{i}"), []).append(f"{kind}.{i}")
     client.close()
     found = []
@@ -165,7 +152,7 @@ def measure_calls(args):
                 beside = not apart and count == PAIRS
                 rows.append((f"calls between actors {name}, {count} at a time", "calls per CPU s", calls / spent,
                              nats if beside else None, erlang if beside else None))
-                rows.append((f"… the same", "calls per s", calls / wall, None, None))
+                rows.append(("… the same", "calls per s", calls / wall, None, None))
     return rows
 
 
@@ -194,9 +181,9 @@ def memory_of(server, count, first=0):
     pids = server.pids("actor worker")
     if first == 0:
         client.ask("call things.first add [1]")
-    before = peers.anonymous(pids)
+    before = usage.anonymous(pids)
     client.ask_all([f"call things.{i} add [1]" for i in range(first, first + count)])
-    each = (peers.anonymous(pids) - before) / count
+    each = (usage.anonymous(pids) - before) / count
     client.close()
     return each
 
@@ -270,7 +257,7 @@ def measure_processes(args):
             pids = list(server.processes())
             spent = cpu(server)
             time.sleep(args.time) # it is this time's idleness that is measured
-            return peers.proportional(pids), (cpu(server) - spent) / args.time
+            return usage.proportional(pids), (cpu(server) - spent) / args.time
 
     memory, spent = at_rest(1, 1)
     rows = []

@@ -1,12 +1,13 @@
-"""nats-server and Erlang, to be measured beside Stage; and what processes use."""
+"""nats-server and Erlang, to be measured beside Stage."""
 
-import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import threading
 import time
+
+from usage import cpu_seconds
 
 NATS = shutil.which("nats-server") or shutil.which("nats-server", path="/usr/sbin")
 ERLANG = shutil.which("erl")
@@ -15,39 +16,6 @@ ERLANG = shutil.which("erl")
 def missing():
     return [f"{name} is not installed, so nothing is measured beside it (sh etc/dependencies.sh bench)"
             for name, found in (("nats-server", NATS), ("Erlang", ERLANG)) if not found]
-
-
-# --- What processes use ------------------------------------------------------------------
-
-def cpu_seconds(pids):
-    """User and system time of all their threads, by the scheduler's count."""
-    total = 0
-    for pid in pids:
-        try:
-            for thread in os.listdir(f"/proc/{pid}/task"):
-                with open(f"/proc/{pid}/task/{thread}/schedstat", encoding="utf-8") as text:
-                    total += int(text.read().split()[0])
-        except FileNotFoundError: # a thread has ended meanwhile
-            pass
-    return total / 1e9
-
-
-def _rollup(pids, field):
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as text:
-            total += sum(int(line.split()[1]) * 1024 for line in text if line.startswith(f"{field}:"))
-    return total
-
-
-def anonymous(pids):
-    """Bytes of memory that are no file's."""
-    return _rollup(pids, "Anonymous")
-
-
-def proportional(pids):
-    """Bytes of memory; what several share counts in parts."""
-    return _rollup(pids, "Pss")
 
 
 # --- nats-server -------------------------------------------------------------------------

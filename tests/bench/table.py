@@ -24,6 +24,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [HERE, os.path.join(ROOT, "tests/scenario")]
 
 import redis                                      # noqa: E402
+import usage                                      # noqa: E402
 from server import Server, StartFailed, program   # noqa: E402
 
 MIX = ["--mix", "get=50,set=25,call=25"]
@@ -126,14 +127,6 @@ def run(args, rows, stage, plain, durable):
 
 # --- Memory ---------------------------------------------------------------------------
 
-def anonymous(pids):
-    total = 0
-    for pid in pids:
-        with open(f"/proc/{pid}/smaps_rollup", encoding="utf-8") as text:
-            total += sum(int(line.split()[1]) * 1024 for line in text if line.startswith("Anonymous:"))
-    return total
-
-
 def idle_memory(port, pids, greets):
     """User memory of one more connection that has nothing to say."""
     open_ones = []
@@ -148,7 +141,7 @@ def idle_memory(port, pids, greets):
                 s.recv(64)
             open_ones.append(s)
         time.sleep(1) # what was taken for the greetings is given back
-        return anonymous(pids)
+        return usage.anonymous(pids)
 
     try:
         before = more(IDLE_FIRST)
