@@ -55,6 +55,12 @@ void buffer_printf(struct buffer *b, const char *format, ...)
 	va_end(arguments);
 }
 
+void buffer_append_hex(struct buffer *b, const unsigned char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		buffer_printf(b, "%02x", data[i]);
+}
+
 void buffer_consume(struct buffer *b, size_t n)
 {
 	assert(n <= buffer_length(b));

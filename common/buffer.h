@@ -54,6 +54,9 @@ static inline void buffer_append_text(struct buffer *b, const char *text)
 
 __attribute__((format(printf, 2, 3), nonnull(2))) void buffer_printf(struct buffer *b, const char *format, ...);
 
+/* Two digits a byte, 0 to f. */
+void buffer_append_hex(struct buffer *b, const unsigned char *data, size_t n);
+
 /* Forgets the first n unread bytes (n <= length). Memory stays; see buffer_trim(). */
 void buffer_consume(struct buffer *b, size_t n);
 

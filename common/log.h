@@ -41,6 +41,12 @@ void log_set_level(enum log_level least);
 void log_write(enum log_level level, int error, const char *event,
                const struct log_field *fields, size_t count);
 
+/* Of what may happen very often every doubling is logged: whether the so_far'th time is one. */
+static inline bool log_now_and_then(uint64_t so_far)
+{
+	return (so_far & (so_far - 1)) == 0;
+}
+
 #define LOG_EVENT(level, error, event, ...)                                                        \
 	log_write((level), (error), (event), (const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ } + 1, \
 	          sizeof((const struct log_field[]){ { .key = NULL }, ##__VA_ARGS__ }) /               \

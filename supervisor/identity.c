@@ -24,12 +24,6 @@ static int random_bytes(void *out, size_t n)
 	return 0;
 }
 
-static void append_hex(struct buffer *out, const unsigned char *data, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		buffer_printf(out, "%02x", data[i]);
-}
-
 static bool read_hex(const char *text, unsigned char *ret, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -90,9 +84,9 @@ static int save(const char *file, const struct identity *it)
 	int error;
 
 	buffer_printf(&text, "stage-cluster %d\nshards %u\nkey ", FORMAT, it->shards);
-	append_hex(&text, it->key, sizeof(it->key));
+	buffer_append_hex(&text, it->key, sizeof(it->key));
 	buffer_append_text(&text, "\nid ");
-	append_hex(&text, it->cluster, sizeof(it->cluster));
+	buffer_append_hex(&text, it->cluster, sizeof(it->cluster));
 	buffer_printf(&text, "\nnode %016llx\n", (unsigned long long)it->node);
 	if (it->joined)
 		buffer_append_text(&text, "joined\n");
@@ -227,7 +221,7 @@ static int make_token(const char *file, struct buffer *error)
 	int result = random_bytes(secret, sizeof(secret));
 
 	if (result == 0) {
-		append_hex(&text, secret, sizeof(secret));
+		buffer_append_hex(&text, secret, sizeof(secret));
 		buffer_append_text(&text, "\n");
 		result = directory_write(file, 0600, buffer_bytes(&text));
 	}

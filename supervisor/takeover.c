@@ -15,8 +15,7 @@ void takeover_on_foreign(struct node *n, const struct control_foreign *m)
 
 void takeover_name(const struct node *n, struct buffer *out)
 {
-	for (size_t i = 0; i < sizeof(n->foreign.cluster); i++)
-		buffer_printf(out, "%02x", n->foreign.cluster[i]);
+	buffer_append_hex(out, n->foreign.cluster, sizeof(n->foreign.cluster));
 }
 
 static bool is_named(const struct node *n)

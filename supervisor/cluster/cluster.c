@@ -48,8 +48,7 @@ char *cluster_directory(const struct cluster *c)
 	char *text;
 
 	buffer_printf(&path, "%s/raft-", c->node->config.node.state);
-	for (size_t i = 0; i < CLUSTER_ID_SIZE; i++)
-		buffer_printf(&path, "%02x", c->node->identity.cluster[i]);
+	buffer_append_hex(&path, c->node->identity.cluster, CLUSTER_ID_SIZE);
 	buffer_append(&path, "", 1);
 	text = memory_text(path.data);
 	buffer_fini(&path);

@@ -25,7 +25,7 @@ static void on_expiry(struct timer *timer)
 static void drop(struct worker *w, const struct ipc_request *request, enum error_code code)
 {
 	w->counters.dropped_tells++;
-	if ((w->counters.dropped_tells & (w->counters.dropped_tells - 1)) == 0)
+	if (log_now_and_then(w->counters.dropped_tells))
 		log_warnx("a message of an actor is dropped", F_BYTES("address", request->address),
 		          F_BYTES("method", message_method(request)), F_TEXT("why", error_rows[code].name),
 		          F_UINT("so_far", w->counters.dropped_tells));

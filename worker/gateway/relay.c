@@ -25,7 +25,7 @@ static void refuse(struct peer *from, const struct ipc_request *request)
 	gateway.counters.clogged++;
 	if (request->verb != IPC_TELL)
 		answer(from, request->rid, &(struct ipc_reply){ .code = ERROR_BUSY });
-	else if ((gateway.counters.clogged & (gateway.counters.clogged - 1)) == 0)
+	else if (log_now_and_then(gateway.counters.clogged))
 		log_warnx("a worker does not keep up, messages of actors are dropped",
 		          F_BYTES("address", request->address), F_UINT("so_far", gateway.counters.clogged));
 }
@@ -94,7 +94,7 @@ bool relay_ask(struct peer *from, struct bytes body)
 void relay_drop(struct pending *take_pending, const char *why)
 {
 	gateway.counters.dropped_tells++;
-	if ((gateway.counters.dropped_tells & (gateway.counters.dropped_tells - 1)) == 0)
+	if (log_now_and_then(gateway.counters.dropped_tells))
 		log_warnx("a message of an actor is dropped", F_BYTES("address", take_pending->request.address),
 		          F_TEXT("why", why), F_UINT("so_far", gateway.counters.dropped_tells));
 	pending_free(take_pending);
