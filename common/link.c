@@ -10,6 +10,7 @@
 
 #include "common/clock.h"
 
+#define HEAD sizeof(uint32_t)  /* bytes of a frame before its body: how long that is */
 #define LINK_READ 262144       /* bytes asked for at once */
 #define LINK_SHORT 32768
 #define LINK_SHORT_NS 100000   /* reading of a link that is kept short, in a loop turn */
@@ -85,19 +86,28 @@ void link_flush(struct link *link)
 	set_writing(link, !link->closing && !link->deaf && buffer_length(&link->out) > 0);
 }
 
+/* The body of the first frame, as its length says; false where not even that is there. */
+static bool first_body(struct bytes have, struct bytes *ret)
+{
+	uint32_t length;
+
+	if (have.len < sizeof(length))
+		return false;
+	memcpy(&length, have.data, sizeof(length));
+	*ret = (struct bytes){ have.data + sizeof(length), length };
+	return true;
+}
+
 /* Tells of the next whole frames, if they are several; how many are told of. */
 static unsigned look_ahead(struct link *link)
 {
 	struct bytes have = buffer_bytes(&link->in), found[LINK_AHEAD];
 	unsigned count = 0;
-	uint32_t length;
 
-	while (count < LINK_AHEAD && have.len >= sizeof(length)) {
-		memcpy(&length, have.data, sizeof(length));
-		if (have.len - sizeof(length) < length)
-			break;
-		found[count++] = (struct bytes){ have.data + sizeof(length), length };
-		have = (struct bytes){ have.data + sizeof(length) + length, have.len - sizeof(length) - length };
+	while (count < LINK_AHEAD && first_body(have, &found[count]) && have.len - HEAD >= found[count].len) {
+		size_t whole = HEAD + found[count++].len;
+
+		have = (struct bytes){ have.data + whole, have.len - whole };
 	}
 	if (count > 1)
 		link->handlers->on_ahead(link, found, count);
@@ -110,25 +120,23 @@ static bool deliver(struct link *link)
 	unsigned told = 0; /* frames to come that on_ahead has been told of */
 
 	while (!link->closing && !link->paused) {
-		struct bytes have = buffer_bytes(&link->in);
-		uint32_t length;
+		struct bytes have = buffer_bytes(&link->in), body;
 
-		if (have.len < sizeof(length))
+		if (!first_body(have, &body))
 			return true;
-		memcpy(&length, have.data, sizeof(length));
-		if (length > LINK_FRAME_MAX) {
+		if (body.len > LINK_FRAME_MAX) {
 			end(link, -EMSGSIZE);
 			return false;
 		}
-		if (have.len - sizeof(length) < length) {
-			buffer_reserve(&link->in, length + sizeof(length) - have.len);
+		if (have.len - HEAD < body.len) {
+			buffer_reserve(&link->in, HEAD + body.len - have.len);
 			return true;
 		}
 		if (link->handlers->on_ahead && told-- == 0)
 			told = look_ahead(link) - 1;
-		link->handlers->on_frame(link, (struct bytes){ have.data + sizeof(length), length });
-		link->taken_bytes += sizeof(length) + length;
-		buffer_consume(&link->in, sizeof(length) + length);
+		link->handlers->on_frame(link, body);
+		link->taken_bytes += HEAD + body.len;
+		buffer_consume(&link->in, HEAD + body.len);
 	}
 	return !link->closing;
 }

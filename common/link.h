@@ -12,7 +12,7 @@
 
 #define LINK_FRAME_MAX (64u << 20) /* bytes of one body; a longer one ends the link */
 
-#define LINK_AHEAD 32
+#define LINK_AHEAD 32 /* frames that are told of before they are delivered */
 
 struct link;
 
