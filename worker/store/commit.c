@@ -68,7 +68,7 @@ static struct job *take_jobs(struct commit *c)
 	return jobs;
 }
 
-static void wait_until(struct commit *c, uint64_t at_ns)
+void commit_wait(struct commit *c, uint64_t at_ns)
 {
 	struct timespec until = { .tv_sec = (time_t)(at_ns / 1000000000), .tv_nsec = (long)(at_ns % 1000000000) };
 
@@ -82,7 +82,7 @@ static void gather_more(struct commit *c)
 	uint64_t until = clock_now_ns() + wait;
 
 	while (wait > 0 && c->changes < c->wanted && !c->others && !c->stopping && clock_now_ns() < until)
-		wait_until(c, until);
+		commit_wait(c, until);
 	if (wait > 0)
 		gather_end(&c->gather, c->changes);
 	c->wanted = c->taken = 0;
@@ -99,7 +99,7 @@ static struct job *wait_for_jobs(struct commit *c)
 		if (at == 0)
 			pthread_cond_wait(&c->waiting, &c->lock);
 		else
-			wait_until(c, at * 1000000);
+			commit_wait(c, at * 1000000);
 	}
 	return take_jobs(c);
 }

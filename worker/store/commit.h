@@ -105,6 +105,9 @@ struct job *commit_take_done(struct commit *c);
 void commit_read_figures(struct commit *c, struct commit_figures *ret);
 const char *commit_state_name(enum commit_state state);
 
+/* The thread's, with the lock held: until that time (CLOCK_MONOTONIC), or until it is woken. */
+void commit_wait(struct commit *c, uint64_t at_ns);
+
 /* shard and address as the engine's key: u16 big-endian, then the address. */
 void commit_key(uint32_t shard, struct bytes address, struct buffer *out);
 

@@ -157,15 +157,13 @@ static void recover(struct commit *c)
 static bool wait_while_away(struct commit *c, uint64_t *backoff_ms, struct bytes reason)
 {
 	uint64_t at;
-	struct timespec until;
 	bool stopping;
 
 	set_state(c, COMMIT_AWAY, reason);
 	at = clock_now_ms() + *backoff_ms;
-	until = (struct timespec){ .tv_sec = (time_t)(at / 1000), .tv_nsec = (long)(at % 1000) * 1000000 };
 	pthread_mutex_lock(&c->lock);
 	while (!c->stopping && clock_now_ms() < at)
-		pthread_cond_clockwait(&c->waiting, &c->lock, CLOCK_MONOTONIC, &until); /* new jobs wake it too */
+		commit_wait(c, at * 1000000); /* new jobs wake it too */
 	stopping = c->stopping;
 	pthread_mutex_unlock(&c->lock);
 	*backoff_ms = *backoff_ms * 2 < AWAY_MOST_MS ? *backoff_ms * 2 : AWAY_MOST_MS;
