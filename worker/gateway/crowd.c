@@ -42,14 +42,10 @@ void crowd_count_line(struct session *s)
 /* What waits for it is written; then it is heard, if it may be. */
 static void serve(struct session *s)
 {
-	enum input input = INPUT_NONE;
-
 	s->owed = false;
 	if (buffer_length(&s->out) > 0 || s->muted)
 		flow_flush(s);
-	if (session_may_read(s))
-		input = input_read(s);
-	if (input == INPUT_MORE)
+	if (session_may_read(s) && input_read(s))
 		crowd_admit(s);
 	s->ready = (s->readable || s->lines_wait) && session_may_read(s);
 }

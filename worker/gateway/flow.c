@@ -123,9 +123,11 @@ static void part(struct session *s)
 	flow_discard(s);
 }
 
-/* After it was written what could be. */
-static void consider(struct session *s)
+void flow_flush(struct session *s)
 {
+	if (s->parting)
+		return;
+	push(s);
 	if (buffer_length(&s->out) == 0)
 		flow_drop(s);
 	room_count(s);
@@ -141,14 +143,6 @@ static void consider(struct session *s)
 	}
 	if (!session_is_slow(s) && !TAILQ_EMPTY(&s->behind))
 		watch_catch_up(s);
-}
-
-void flow_flush(struct session *s)
-{
-	if (s->parting)
-		return;
-	push(s);
-	consider(s);
 }
 
 void flow_flush_many(struct session *const *sessions, unsigned count)

@@ -169,12 +169,12 @@ void input_keep(struct session *s)
 	room_count(s);
 }
 
-static enum input brought(const struct session *s, bool much)
+static bool is_more(const struct session *s, bool much)
 {
-	return s->state == SESSION_OPEN && (much || s->lines_wait) ? INPUT_MORE : INPUT_NONE;
+	return s->state == SESSION_OPEN && (much || s->lines_wait);
 }
 
-enum input input_read(struct session *s)
+bool input_read(struct session *s)
 {
 	size_t kept = buffer_length(&s->in);
 	struct bytes data;
@@ -182,7 +182,7 @@ enum input input_read(struct session *s)
 
 	if (s->lines_wait) {
 		take_lines(s, buffer_bytes(&s->in), 0);
-		return brought(s, false);
+		return is_more(s, false);
 	}
 	if (input_offer(s, gateway.read_buffer, &t)) {
 		transfer_many(&t, 1);
@@ -191,14 +191,14 @@ enum input input_read(struct session *s)
 	data = s->ahead;
 	s->ahead = (struct bytes){ 0 };
 	if (data.len == 0)
-		return INPUT_NONE;
+		return false;
 	if (kept == 0) {
 		take_lines(s, data, 0);
 	} else {
 		buffer_append_bytes(&s->in, data);
 		take_lines(s, buffer_bytes(&s->in), kept);
 	}
-	return brought(s, data.len == GATEWAY_READ);
+	return is_more(s, data.len == GATEWAY_READ);
 }
 
 void input_check_time(struct gateway *g, uint64_t now)

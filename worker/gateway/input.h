@@ -5,14 +5,9 @@
 #include "worker/gateway/session.h"
 #include "worker/gateway/transfer.h"
 
-/* What a go has brought. */
-enum input {
-	INPUT_NONE, /* or all there was at that time */
-	INPUT_MORE  /* more than fits into one go */
-};
-
-/* One go: lines that were kept, else what was read ahead, else one read. */
-enum input input_read(struct session *s);
+/* One go: lines that were kept, else what was read ahead, else one read. True: there was more
+ * than fits into it. */
+bool input_read(struct session *s);
 
 /* For who reads ahead: into room, of GATEWAY_READ bytes. False: it is not to be read now. */
 bool input_offer(struct session *s, char *room, struct transfer *t);

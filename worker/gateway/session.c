@@ -170,7 +170,7 @@ static void end_if_done(struct session *s)
 		return;
 	if (gateway.draining && s->farewell_at == 0) {
 		s->readable = true;
-		for (int i = 0; i < LAST_READS && s->state == SESSION_OPEN && input_read(s) == INPUT_MORE; i++)
+		for (int i = 0; i < LAST_READS && s->state == SESSION_OPEN && input_read(s); i++)
 			;
 		say_farewell(s, ERROR_SHUTDOWN);
 		if (s->state == SESSION_OPEN && (s->readable || s->lines_wait))

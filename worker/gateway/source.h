@@ -8,8 +8,8 @@
 struct peer;
 
 /* A peer has answered a watch request, whoever still waits for that (it is to tell nobody of
- * changes where nobody does): from here on its events begin anew. Where it is a source since an earlier time as an owner they do not go on from
- * what is held. */
+ * changes where nobody does): from here on its events begin anew. Where it is a source since an
+ * earlier time as an owner they do not go on from what is held. */
 void source_heard(const struct pending *p);
 /* False: what is held of the actor does not reach up to this answer. Its owner is asked what
  * lies between, and behind that whoever asked this is to ask again. */

@@ -70,18 +70,14 @@ static unsigned reap(void)
 
 void transfer_many(struct transfer *list, unsigned count)
 {
-	unsigned done = 0;
-
 	assert(count <= TRANSFER_MOST);
-	for (unsigned i = 0; i < count; i++) {
-		if (state.made && count > FEW)
-			submit(&list[i]);
-		else
+	if (!state.made || count <= FEW) {
+		for (unsigned i = 0; i < count; i++)
 			list[i].result = transfer_one(&list[i]);
+		return;
 	}
-	while (state.made && count > FEW && done < count) {
-		/* What was interrupted, or found no memory, is tried again. */
-		io_uring_submit_and_wait(&state.ring, count - done);
-		done += reap();
-	}
+	for (unsigned i = 0; i < count; i++)
+		submit(&list[i]);
+	for (unsigned done = 0; done < count; done += reap())
+		io_uring_submit_and_wait(&state.ring, count - done); /* again, where it was interrupted */
 }
